@@ -15,15 +15,20 @@ class Files : public testing::Test {
     folder_ = pattern;
   }
   void TearDown() override { std::filesystem::remove_all(folder_); }
+  static std::optional<std::string> content(const std::filesystem::path& path) {
+    auto bytes = read_file(path);
+    EXPECT_TRUE(bytes);
+    return bytes.value_or(std::nullopt);
+  }
   std::filesystem::path folder_;
 };
 
 TEST_F(Files, WritesReadsReplacesAndRemoves) {
   const auto path = folder_ / "deep" / "state.json";
-  EXPECT_EQ(read_file(path), std::optional<std::string>{});
+  EXPECT_EQ(content(path), std::nullopt);
   ASSERT_TRUE(write_file(path, "one", 0600));
   ASSERT_TRUE(write_file(path, std::string("t\0wo", 4), 0600));
-  EXPECT_EQ(read_file(path), std::optional(std::string("t\0wo", 4)));
+  EXPECT_EQ(content(path), std::string("t\0wo", 4));
   struct stat info{};
   ASSERT_EQ(stat(path.c_str(), &info), 0);
   EXPECT_EQ(info.st_mode & 0777, 0600u);
@@ -41,7 +46,7 @@ TEST_F(Files, AFailedWriteLeavesTheOldFileAndNothingElse) {
   const Status written = write_file(blocked, "new");
   ASSERT_FALSE(written);
   EXPECT_NE(written.error().message.find("cannot replace"), std::string::npos);
-  EXPECT_EQ(read_file(path), std::optional<std::string>("old"));
+  EXPECT_EQ(content(path), "old");
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder_), {}), 2);
 }
 
