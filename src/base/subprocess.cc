@@ -125,11 +125,9 @@ class Pump {
 
 void Pump::feed() {
   while (child_.in && !left_.empty()) {
-    const ssize_t sent = ::write(child_.in.get(), left_.data(), left_.size());
-    if (sent < 0 && errno == EINTR) continue;
-    if (sent < 0 && errno == EAGAIN) return;
-    if (sent < 0) left_ = {};  // it reads no more: not our error
-    if (sent > 0) left_.remove_prefix(static_cast<size_t>(sent));
+    const auto sent = write_some(child_.in, left_);
+    if (sent && *sent == 0) return;
+    left_.remove_prefix(sent.value_or(left_.size()));  // it reads no more: not our error
   }
   child_.in.reset();
 }
@@ -248,6 +246,30 @@ Exit Child::terminate() {
   if (auto ended = wait(deadline_in(kTerminateGrace))) return *ended;
   signal(SIGKILL);
   return wait(kNoDeadline).value_or(Exit{128 + SIGKILL, SIGKILL});
+}
+
+// The signal is blocked for this thread only, and taken back if the write raised it.
+Result<size_t> write_some(const Fd& pipe, std::string_view bytes) {
+  sigset_t only;
+  sigset_t before;
+  sigset_t pending;
+  ::sigemptyset(&only);
+  ::sigaddset(&only, SIGPIPE);
+  ::sigpending(&pending);
+  ::pthread_sigmask(SIG_BLOCK, &only, &before);
+  ssize_t sent = 0;
+  do {
+    sent = ::write(pipe.get(), bytes.data(), bytes.size());
+  } while (sent < 0 && errno == EINTR);
+  const int error = sent < 0 ? errno : 0;
+  const timespec at_once{};
+  if (error == EPIPE && ::sigismember(&pending, SIGPIPE) == 0) {
+    ::sigtimedwait(&only, nullptr, &at_once);
+  }
+  ::pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (error == EAGAIN) return 0;
+  if (error != 0) return fail(Code::unavailable, "writing: " + describe_errno(error));
+  return static_cast<size_t>(sent);
 }
 
 Result<Finished> run(const Command& command, const RunOptions& options) {

@@ -8,6 +8,7 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include <sys/types.h>
@@ -80,6 +81,10 @@ class Child {
   Fd pidfd_;
   std::optional<Exit> exit_;
 };
+
+// write(2) to a pipe whose reader may be gone, without raising SIGPIPE: returns the bytes written,
+// `unavailable` when nobody reads. 0: a non-blocking pipe is full.
+[[nodiscard]] Result<size_t> write_some(const Fd& pipe, std::string_view bytes);
 
 struct RunOptions {
   std::string input = {};  // to stdin, then its end
