@@ -87,7 +87,8 @@ format-check: ## fail if `make format` would change something
 	@git ls-files -z '*.cc' '*.h' | xargs -0 tools/dev/in-builder clang-format --dry-run -Werror
 
 tidy: ## house rules: include direction, sizes, banned calls
-	@tools/dev/in-builder tools/tidy/run
+	@tools/setup packages
+	@$(python) tools/tidy/run
 
 clean-lab: ## remove every machine, container and context that demo, tests and dev left
 	@tools/lab/clean
