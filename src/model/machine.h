@@ -16,8 +16,8 @@ enum class MachineState { active, draining, drained, standby };
 struct Machine {
   MachineId id;
   std::string name;
-  std::string subnet;           // "10.101.0.0/24", never another machine's
-  std::string overlay_address;  // first host of the subnet: gateway of its bridge, DNS, NATS
+  std::string subnet;                  // "10.101.0.0/24", never another machine's
+  std::string overlay_address;         // first host of the subnet: gateway of its bridge, DNS, NATS
   std::vector<std::string> endpoints;  // "192.0.2.7:51820", best first
   MachineState state = MachineState::active;
   bool stores = false;          // holds the control-plane store
@@ -50,9 +50,9 @@ struct MachineFacts {
   std::string version;
   uint64_t clock_ms = 0;
   std::vector<FoundInstance> instances;
-  std::vector<std::string> addresses_in_use;  // containers and reservations, on this subnet
-  std::vector<uint16_t> host_ports_in_use;    // listening, by anything but the gateway
-  std::map<std::string, std::string> images;  // asked-for reference → image id, when present
+  std::vector<std::string> addresses_in_use;    // containers and reservations, on this subnet
+  std::vector<uint16_t> host_ports_in_use;      // listening, by anything but the gateway
+  std::map<std::string, std::string> images;    // asked-for reference → image id, when present
   std::map<std::string, std::string> pullable;  // reference → why not, when absent; "" = it is
   uint64_t memory_free_bytes = 0;
   uint64_t disk_free_bytes = 0;

@@ -19,7 +19,7 @@ using InstanceId = Id<struct InstanceIdTag>;
 using DatasetId = Id<struct DatasetIdTag>;
 using CommitId = Id<struct CommitIdTag>;
 using OperationId = Id<struct OperationIdTag>;
-using StepId = Id<struct StepIdTag>;       // unique inside its operation: "a03", "c01"
+using StepId = Id<struct StepIdTag>;        // unique inside its operation: "a03", "c01"
 using RevisionId = Id<struct RevisionTag>;  // sha256 digest of a ContainerSpec
 
 // [a-z0-9][a-z0-9-]{0,62}: namespaces, services, machines — they become DNS labels.

@@ -13,6 +13,8 @@
 
 namespace ployz {
 
+inline constexpr int kOperationVersion = 1;
+
 enum class Phase { plan, lock, probe, apply, commit, flip, cleanup };
 
 enum class Outcome {
@@ -51,7 +53,7 @@ struct Operation {
   std::map<StepId, StepRecord> steps;  // of plan.apply and plan.cleanup
   bool undoing = false;
   uint64_t committed_sequence = 0;
-  std::vector<std::string> unconfirmed;  // machines whose flip is not confirmed, by name
+  std::vector<std::string> unconfirmed;      // machines whose flip is not confirmed, by name
   std::map<std::string, uint64_t> phase_ms;  // how long each phase took
   std::optional<Error> error;                // why it failed, or why the cleanup is pending
 
@@ -69,7 +71,9 @@ struct Operation {
 [[nodiscard]] Result<Phase> parse_phase(std::string_view text);
 [[nodiscard]] Result<Outcome> parse_outcome(std::string_view text);
 // `with_plan` = false leaves out the plan's commit and container specs: the record people see.
-// Values of environment variables never appear in that form.
+// Values of environment variables never appear in that form. In place of "plan" it has "changes",
+// and each of "steps" carries "text", what the step does. Both forms parse; from the short one the
+// plan comes back with its kind, namespace and changes only.
 [[nodiscard]] Json to_json(const Operation& operation, bool with_plan);
 [[nodiscard]] Result<Operation> operation_from_json(const Json& json);
 

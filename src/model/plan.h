@@ -13,6 +13,8 @@
 
 namespace ployz {
 
+inline constexpr int kPlanVersion = 1;
+
 enum class Target { agent, router };
 
 struct Step {
@@ -28,10 +30,10 @@ struct Step {
 // What the engine asks a machine to promise before anything is changed.
 struct Claim {
   MachineId machine;
-  std::vector<std::string> addresses;    // must be free; held for the operation
-  std::vector<uint16_t> host_ports;      // must be free of anything but the gateway
-  std::vector<std::string> image_ids;    // must be present
-  std::vector<std::string> pulls;        // references that EnsureImage will pull
+  std::vector<std::string> addresses;  // must be free; held for the operation
+  std::vector<uint16_t> host_ports;    // must be free of anything but the gateway
+  std::vector<std::string> image_ids;  // must be present
+  std::vector<std::string> pulls;      // references that EnsureImage will pull
   bool needs_router = true;
   bool operator==(const Claim&) const = default;
 };
@@ -51,9 +53,9 @@ struct Plan {
   uint64_t expected_sequence = 0;  // of the namespace's newest commit when planned; 0: none
   std::vector<Change> changes;
   std::vector<Claim> claims;
-  std::vector<Step> apply;    // reversible, before the commit
+  std::vector<Step> apply;       // reversible, before the commit
   std::optional<Commit> commit;  // absent: nothing to do (outcome `unchanged`)
-  std::vector<Step> cleanup;  // after the flip; retried until done
+  std::vector<Step> cleanup;     // after the flip; retried until done
   bool operator==(const Plan&) const = default;
 
   [[nodiscard]] bool unchanged() const { return !commit.has_value(); }
@@ -63,6 +65,10 @@ struct Plan {
 [[nodiscard]] std::string_view to_string(Change::Kind kind);
 [[nodiscard]] Json to_json(const Step& step);
 [[nodiscard]] Result<Step> step_from_json(const Json& json);
+[[nodiscard]] Json to_json(const Claim& claim);
+[[nodiscard]] Result<Claim> claim_from_json(const Json& json);
+[[nodiscard]] Json to_json(const Change& change);
+[[nodiscard]] Result<Change> change_from_json(const Json& json);
 [[nodiscard]] Json to_json(const Plan& plan);
 [[nodiscard]] Result<Plan> plan_from_json(const Json& json);
 // Structural soundness: ids unique, `after` known and acyclic, machines claimed, commit within

@@ -35,7 +35,7 @@ struct Publish {
 
 struct Route {
   std::vector<std::string> hostnames;
-  std::string port;              // a Port::name of the same service
+  std::string port;               // a Port::name of the same service
   std::string path_prefix = "/";  // begins with "/"
   auto operator<=>(const Route&) const = default;
 };
@@ -85,9 +85,9 @@ struct ContainerSpec {
 };
 
 struct Placement {
-  bool global = false;                 // one instance on every active machine
-  uint32_t replicas = 1;               // when not global
-  std::vector<std::string> machines;   // names or ids it is pinned to; empty: anywhere
+  bool global = false;                // one instance on every active machine
+  uint32_t replicas = 1;              // when not global
+  std::vector<std::string> machines;  // names or ids it is pinned to; empty: anywhere
   bool operator==(const Placement&) const = default;
 };
 

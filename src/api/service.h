@@ -1,0 +1,102 @@
+// What the HTTP API on the control socket is a door to: one method per route. The daemon
+// implements it over engine, agent and drivers; tests implement it in memory. The API server
+// (src/api/server.h) owns HTTP, JSON, streaming, and the book of operations that run in this
+// daemon (src/api/live_operations.h), so implementations know nothing of these.
+//
+// Threading: methods are called from many threads at once and may block.
+// Errors: `precondition` from every method that needs a network before `mesh init` (hint: run it);
+// `unavailable` when the store does not answer.
+#pragma once
+
+#include <functional>
+#include <span>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/types.h"
+#include "base/result.h"
+#include "model/operation.h"
+#include "plan/deploy.h"
+
+namespace ployz {
+
+// The engine's own type, repeated so that clients do not depend on the engine.
+using EventSink = std::function<void(const Event&)>;
+// False: nobody listens any more, stop.
+using LogSink = std::function<bool(const LogChunk&)>;
+// Fills the buffer, returns the bytes; 0 at the end. An error when the sender vanished.
+using ByteSource = std::function<Result<size_t>(std::span<char>)>;
+
+class ApiService {
+ public:
+  virtual ~ApiService() = default;
+
+  // Works before `mesh init` and with the store away; then says so instead of failing.
+  [[nodiscard]] virtual Result<StatusReport> status() = 0;
+
+  // Founds a network with this machine as its first. Repeated with the same name: nothing, with
+  // `created` false; after a crash in the middle: finishes. `exists`: it belongs to another one.
+  // Returns when the network is ready to deploy to. Events are notes.
+  [[nodiscard]] virtual Result<MeshReport> mesh_init(const MeshInitRequest& request,
+                                                     const EventSink& events) = 0;
+  // Of the network this machine belongs to; `precondition` when it belongs to none.
+  [[nodiscard]] virtual Result<MeshReport> mesh() = 0;
+  // Every machine, asked live, sorted by name.
+  [[nodiscard]] virtual Result<std::vector<MachineReport>> machines() = 0;
+
+  // Engine::preview and Engine::run of the request. `cancel` is requested by the abort route, never
+  // by a client that went away. The first event is sent as soon as the operation has an id.
+  [[nodiscard]] virtual Result<Plan> deploy_preview(const DeployRequest& request) = 0;
+  [[nodiscard]] virtual Result<Operation> deploy(const DeployRequest& request,
+                                                 const EventSink& events,
+                                                 std::stop_token cancel) = 0;
+  [[nodiscard]] virtual Result<Plan> namespace_rm_preview(const NamespaceRmRequest& request) = 0;
+  [[nodiscard]] virtual Result<Operation> namespace_rm(const NamespaceRmRequest& request,
+                                                       const EventSink& events,
+                                                       std::stop_token cancel) = 0;
+
+  // Live namespaces sorted by name; removed ones are left out.
+  [[nodiscard]] virtual Result<std::vector<NamespaceReport>> namespaces() = 0;
+  // `not_found`: never existed or was removed.
+  [[nodiscard]] virtual Result<NamespaceReport> namespace_inspect(const NamespaceName& name) = 0;
+  // Commits, newest first, at most `limit`; fences left out. `not_found`: never existed.
+  [[nodiscard]] virtual Result<std::vector<CommitEntry>> log(const NamespaceName& name,
+                                                             size_t limit) = 0;
+  // By id or unique prefix. `not_found`; `conflict` when several begin so (named in the hint).
+  [[nodiscard]] virtual Result<CommitEntry> show(std::string_view id_or_prefix) = 0;
+  // Of one namespace, or of all when the name is empty; sorted by namespace, service, id. An
+  // unknown namespace is an empty list.
+  [[nodiscard]] virtual Result<std::vector<InstanceReport>> instances(
+      const NamespaceName& name) = 0;
+
+  // Engine::operations, operation, resume, abort. Running operations of this daemon are aborted
+  // through the `cancel` of their call, so `abort` sees only others.
+  [[nodiscard]] virtual Result<std::vector<Operation>> operations(size_t limit) = 0;
+  [[nodiscard]] virtual Result<Operation> operation(const OperationId& id) = 0;
+  [[nodiscard]] virtual Result<Operation> resume(const OperationId& id, const EventSink& events,
+                                                 std::stop_token cancel) = 0;
+  [[nodiscard]] virtual Result<Operation> abort(const OperationId& id,
+                                                const EventSink& events) = 0;
+
+  // Images of this machine.
+  [[nodiscard]] virtual Result<std::vector<ImageInfo>> images() = 0;
+  // By reference or id; `not_found`.
+  [[nodiscard]] virtual Result<ImageInfo> image(std::string_view reference) = 0;
+  // Loads a `docker save` archive, possibly without layers that are already here, and tags it.
+  // `corrupt` when the image with `expected_id` is not there afterwards.
+  [[nodiscard]] virtual Result<ImageInfo> image_load(const ByteSource& archive,
+                                                     std::string_view expected_id,
+                                                     std::string_view reference) = 0;
+
+  // Until the end of the log, or with `follow` until the instances end, `stop` is requested or the
+  // sink returns false. The sink is called by one thread at a time. `not_found`: no such instance,
+  // or a service without any.
+  [[nodiscard]] virtual Status logs(const LogsRequest& request, const LogSink& sink,
+                                    std::stop_token stop) = 0;
+  // As Containers::exec.
+  [[nodiscard]] virtual Result<ExecResult> exec(const ExecRequest& request) = 0;
+};
+
+}  // namespace ployz

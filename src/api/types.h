@@ -1,0 +1,128 @@
+// What the HTTP API of the daemon says beyond the nouns of src/model: reports put together for one
+// answer, never stored. JSON of every type here is the wire format and what `ployzctl --json`
+// prints (goldens: src/api/testdata). Readers ignore fields they do not know, so an older client
+// understands a newer daemon.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/json.h"
+#include "base/result.h"
+#include "model/commit.h"
+#include "model/machine.h"
+#include "model/names.h"
+#include "ports/containers.h"
+
+namespace ployz {
+
+inline constexpr int kApiVersion = 1;  // the /v1 of every path
+
+// One part a machine consists of: "store", "router", "gateway", "dns", "containers".
+struct ComponentReport {
+  std::string name;
+  bool healthy = false;
+  std::string detail;  // why not, or a fact worth a line ("epoch 1", "Docker 26.1.5")
+};
+
+struct StatusReport {
+  std::string version;  // of the daemon
+  std::string network;  // empty: this machine belongs to none yet (`mesh init`)
+  std::optional<Machine> machine;
+  uint64_t started_at_ms = 0;
+  std::vector<ComponentReport> components;
+  uint64_t namespaces = 0;
+  uint64_t instances = 0;
+  std::vector<OperationId> unfinished;  // running, interrupted or with a cleanup pending
+};
+
+struct MeshInitRequest {
+  std::string name;  // a DNS label
+};
+
+struct MeshReport {
+  std::string name;
+  std::string cluster_cidr;
+  std::string cluster_domain;
+  std::string gateway_domain;
+  std::string gateway_address;  // host:port where this machine's gateway answers HTTP
+  uint64_t machines = 0;
+  uint64_t store_machines = 0;
+  uint64_t epoch = 0;                  // of the store
+  std::vector<std::string> not_ready;  // what is missing; empty: ready
+  bool created = false;                // by this very call (mesh_init)
+};
+
+// A machine as asked just now, never from memory.
+struct MachineReport {
+  Machine machine;
+  bool self = false;                  // the one that answers
+  std::optional<MachineFacts> facts;  // when it answered
+  std::optional<Error> silent;        // when it did not: why
+  uint64_t round_trip_us = 0;
+};
+
+struct EndpointReport {
+  std::string kind;  // "http" (host name at the gateway), "tcp" (published port), "dns"
+  ServiceName service;
+  std::string where;  // "shop.example.com/api", ":5432", "web.shop.cluster.local"
+};
+
+struct NamespaceReport {
+  CommitEntry newest;
+  std::vector<EndpointReport> endpoints;
+};
+
+// An instance of a commit, or a container that no commit names, with what its machine says of it.
+struct InstanceReport {
+  FoundInstance found;  // state `unknown`: the machine is silent or has no such container
+  MachineId machine;
+  std::string machine_name;
+  std::string image;
+  bool committed = false;  // the namespace's newest commit names it
+};
+
+struct LogsRequest {
+  // An instance, or every instance of a service.
+  InstanceId instance;
+  NamespaceName name_space;
+  ServiceName service;
+  uint64_t lines = 100;
+  bool follow = false;
+};
+
+struct LogChunk {
+  InstanceId instance;
+  std::string text;  // whole lines or parts of one, as the container wrote them
+};
+
+struct ExecRequest {
+  InstanceId instance;
+  std::vector<std::string> command;
+  uint64_t timeout_ms = 60000;
+};
+
+// A commit without what only machines need: no environment, no commands. For lists.
+[[nodiscard]] Json summary_to_json(const CommitEntry& entry);
+
+[[nodiscard]] Json to_json(const CommitEntry& entry);
+[[nodiscard]] Json to_json(const StatusReport& report);
+[[nodiscard]] Json to_json(const MeshInitRequest& request);
+[[nodiscard]] Json to_json(const MeshReport& report);
+[[nodiscard]] Json to_json(const MachineReport& report);
+[[nodiscard]] Json to_json(const EndpointReport& report);
+[[nodiscard]] Json to_json(const NamespaceReport& report);
+[[nodiscard]] Json to_json(const InstanceReport& report);
+[[nodiscard]] Json to_json(const LogChunk& chunk);
+[[nodiscard]] Json to_json(const ExecRequest& request);
+[[nodiscard]] Json to_json(const ExecResult& result);
+[[nodiscard]] Json to_json(const ImageInfo& image);
+
+// Requests are read strictly: an unknown field is `invalid`, because a misspelt option that is
+// ignored is an operation nobody asked for.
+[[nodiscard]] Result<MeshInitRequest> mesh_init_request_from_json(const Json& json);
+[[nodiscard]] Result<ExecRequest> exec_request_from_json(const Json& json);
+
+}  // namespace ployz

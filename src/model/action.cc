@@ -1,0 +1,111 @@
+#include "model/action.h"
+
+#include <format>
+
+#include "base/digest.h"
+#include "base/ulid.h"
+#include "model/action_fields.h"
+
+namespace ployz {
+namespace {
+
+template <class... F>
+struct Overloaded : F... {
+  using F::operator()...;
+};
+
+// In the order of the variant.
+constexpr std::array<std::string_view, std::variant_size_v<Action>> kKinds{
+    "ensure_image",    "run_instance",   "await_ready",    "stop_instance", "start_instance",
+    "remove_instance", "prepare_routes", "discard_routes", "drain_routes"};
+
+// The tail: the head of a ULID is its time, the same for all instances of a plan.
+std::string brief(const InstanceId& id) {
+  constexpr size_t kTail = 6;
+  return is_ulid(id.value) ? id.value.substr(kUlidLength - kTail) : id.value;
+}
+
+std::string in_parentheses(std::string_view text) {
+  return text.empty() ? std::string() : std::format(" ({})", text);
+}
+
+std::string describe_ready(const AwaitReady& action) {
+  const std::string instance = brief(action.instance);
+  switch (action.readiness.kind) {
+    case Readiness::Kind::none:
+      return std::format("wait until {} stays running", instance);
+    case Readiness::Kind::http:
+      return std::format("wait until {} answers http {}:{}{}", instance, action.address,
+                         action.port, action.readiness.path);
+    case Readiness::Kind::tcp:
+      return std::format("wait until {} accepts tcp {}:{}", instance, action.address, action.port);
+    case Readiness::Kind::exec:
+      // Not the command: its arguments may be secrets.
+      return std::format("wait until the readiness command of {} succeeds", instance);
+  }
+  return {};
+}
+
+// Reads the I-th alternative; the tag is taken out of the object first.
+template <size_t I>
+Result<Action> read_as(const Json& json) {
+  return Action(TRY(read_fields<std::variant_alternative_t<I, Action>>(json)));
+}
+
+template <size_t... I>
+Result<Action> read_nth(size_t index, const Json& json, std::index_sequence<I...>) {
+  using Reader = Result<Action> (*)(const Json&);
+  constexpr std::array<Reader, sizeof...(I)> readers{&read_as<I>...};
+  return readers[index](json);
+}
+
+}  // namespace
+
+std::string_view kind_of(const Action& action) {
+  return kKinds[action.index()];
+}
+
+std::string describe(const Action& action) {
+  return std::visit(
+      Overloaded{
+          [](const EnsureImage& a) {
+            return std::format("have image {}{}", a.reference,
+                               in_parentheses(short_digest(a.image_id)));
+          },
+          [](const RunInstance& a) {
+            return std::format("start {}-{}{}", a.service.value, brief(a.instance),
+                               in_parentheses(a.address));
+          },
+          [](const AwaitReady& a) { return describe_ready(a); },
+          [](const StopInstance& a) {
+            return std::format("stop {} ({} ms grace)", brief(a.instance), a.grace.count());
+          },
+          [](const StartInstance& a) { return std::format("start {} again", brief(a.instance)); },
+          [](const RemoveInstance& a) { return std::format("remove {}", brief(a.instance)); },
+          [](const PrepareRoutes&) { return std::string("prepare routes"); },
+          [](const DiscardRoutes&) { return std::string("discard the prepared routes"); },
+          [](const DrainRoutes& a) {
+            return std::format("drain connections of {} (at most {} ms)", a.name_space.value,
+                               a.limit.count());
+          },
+      },
+      action);
+}
+
+Json to_json(const Action& action) {
+  Json json = std::visit([](const auto& alternative) { return write_fields(alternative); }, action);
+  json["kind"] = kind_of(action);
+  return json;
+}
+
+Result<Action> action_from_json(const Json& json) {
+  const std::string kind = TRY(get_string(json, "kind"));
+  const auto found = std::ranges::find(kKinds, kind);
+  if (found == kKinds.end()) return fail(Code::invalid, "kind: is not an action this build knows");
+  Json rest = json;
+  rest.erase("kind");
+  return read_nth(static_cast<size_t>(found - kKinds.begin()), rest,
+                  std::make_index_sequence<kKinds.size()>());
+}
+
+}  // namespace ployz
