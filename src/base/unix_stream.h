@@ -10,6 +10,8 @@
 #include <string>
 #include <string_view>
 
+#include <poll.h>
+
 #include "base/fd.h"
 #include "base/result.h"
 
@@ -39,6 +41,8 @@ class StopFd {
   std::optional<std::stop_callback<Signal>> callback_;
 };
 
+// poll(2) that goes on after signals. `timeout` when none is ready by the deadline.
+[[nodiscard]] Status poll_until(std::span<pollfd> fds, Deadline deadline);
 // Waits until `fd` has one of `events` (poll(2)). `timeout`; `canceled` when stopped.
 [[nodiscard]] Status wait_for(int fd, short events, Deadline deadline, const StopFd& stop);
 
