@@ -58,6 +58,9 @@ class Scheduler {
   void as_process(ProcessId process, const std::function<void()>& body);
   [[nodiscard]] ThreadId thread() const { return current_ ? current_->id : 1; }
   [[nodiscard]] ProcessId process() const { return current_ ? current_->process : kWorld; }
+  // How many locks the calling thread holds: it must not be made to wait, and so perhaps crash,
+  // with a lock of the world in its hands.
+  [[nodiscard]] int& locks_held() { return current_ ? current_->locks_held : locks_held_outside_; }
   // Returns when the thread has ended.
   void join(ThreadId thread);
 
@@ -84,6 +87,7 @@ class Scheduler {
     const void* parked_on = nullptr;
     uint64_t wait = 0;  // counts waits, so that an old timer does not end a newer one
     bool timed_out = false;
+    int locks_held = 0;
     bool ended = false;
   };
   struct Process {
@@ -120,6 +124,7 @@ class Scheduler {
   std::unordered_map<const void*, std::vector<Thread*>> parked_;
   Fiber own_;
   Thread* current_ = nullptr;
+  int locks_held_outside_ = 0;
   std::optional<ProcessId> as_process_;
 };
 

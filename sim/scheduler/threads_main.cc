@@ -52,6 +52,10 @@ uint32_t self_id() {
   return static_cast<uint32_t>(scheduler ? scheduler->thread() : 1);
 }
 
+void count_lock(int change) {
+  if (Scheduler* scheduler = Scheduler::current()) scheduler->locks_held() += change;
+}
+
 uint64_t offset_of(clockid_t clock) {
   return clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE ? kWallOffsetNs
                                                                    : kSteadyOffsetNs;
@@ -70,6 +74,7 @@ bool take(Mutex* mutex) {
     mutex->lock = 1;
     mutex->owner = self;
     mutex->count = 1;
+    count_lock(1);
     return true;
   }
   if (mutex->kind == PTHREAD_MUTEX_RECURSIVE && mutex->owner == self) {
@@ -92,6 +97,7 @@ void release(Mutex* mutex) {
   if (--mutex->count > 0) return;
   mutex->lock = 0;
   mutex->owner = 0;
+  count_lock(-1);
   if (Scheduler* scheduler = Scheduler::current()) (void)scheduler->unpark(mutex, 1);
 }
 
@@ -162,7 +168,10 @@ int pthread_mutex_destroy(pthread_mutex_t*) noexcept { return 0; }
 
 int pthread_mutex_lock(pthread_mutex_t* mutex) noexcept {
   Scheduler* scheduler = Scheduler::current();
-  if (scheduler && scheduler->random().chance_ppm(kYieldAtLockPpm)) scheduler->yield();
+  if (scheduler && scheduler->locks_held() == 0 &&
+      scheduler->random().chance_ppm(kYieldAtLockPpm)) {
+    scheduler->yield();
+  }
   return lock_until(reinterpret_cast<Mutex*>(mutex), std::nullopt);
 }
 int pthread_mutex_trylock(pthread_mutex_t* mutex) noexcept {
