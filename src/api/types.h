@@ -108,6 +108,7 @@ struct ExecRequest {
 [[nodiscard]] Json summary_to_json(const CommitEntry& entry);
 
 [[nodiscard]] Json to_json(const CommitEntry& entry);
+[[nodiscard]] Json to_json(const ComponentReport& report);
 [[nodiscard]] Json to_json(const StatusReport& report);
 [[nodiscard]] Json to_json(const MeshInitRequest& request);
 [[nodiscard]] Json to_json(const MeshReport& report);

@@ -1,62 +1,37 @@
 #include "ports/step_request.h"
 
 #include <format>
-#include <utility>
 
 namespace ployz {
 namespace {
 
-constexpr int kStepRequestVersion = 1;
+Json envelope() { return {{"version", 1}}; }
 
-std::string_view to_string(StepVerb verb) { return verb == StepVerb::apply ? "apply" : "undo"; }
+Status check_version(const Json& json) {
+  const uint64_t version = TRY(get_uint(json, "version"));
+  if (version == 1) return {};
+  return fail(Code::unsupported, std::format("a request of version {}, this build knows 1", version),
+              "the machines run different versions of Ployz");
+}
+
+std::string_view name_of(StepVerb verb) { return verb == StepVerb::undo ? "undo" : "apply"; }
 
 Result<StepVerb> parse_verb(std::string_view text) {
   if (text == "apply") return StepVerb::apply;
   if (text == "undo") return StepVerb::undo;
-  return fail(Code::invalid, std::format("unknown step verb '{}'", text));
-}
-
-Status check_version(const Json& json) {
-  const uint64_t version = TRY(get_uint(json, "version"));
-  if (version == kStepRequestVersion) return {};
-  return fail(Code::unsupported,
-              std::format("the request has version {}, this build speaks {}", version,
-                          kStepRequestVersion),
-              "update the machine with: ployzctl machine update");
-}
-
-Json claim_to_json(const Claim& claim) {
-  return {{"machine", claim.machine.str()}, {"addresses", claim.addresses},
-          {"host_ports", claim.host_ports}, {"image_ids", claim.image_ids},
-          {"pulls", claim.pulls},           {"needs_router", claim.needs_router}};
-}
-
-Result<Claim> claim_from_json(const Json& json) {
-  Claim claim;
-  claim.machine = MachineId(TRY(get_string(json, "machine")));
-  claim.addresses = TRY(get_strings(json, "addresses"));
-  claim.image_ids = TRY(get_strings(json, "image_ids"));
-  claim.pulls = TRY(get_strings(json, "pulls"));
-  claim.needs_router = TRY(get_bool(json, "needs_router"));
-  for (const Json& port : TRY(get_array_or_empty(json, "host_ports"))) {
-    if (!port.is_number_unsigned() || port.get<uint64_t>() > 65535) {
-      return fail(Code::invalid, "field 'host_ports' must hold port numbers");
-    }
-    claim.host_ports.push_back(port.get<uint16_t>());
-  }
-  return claim;
+  return fail(Code::invalid, std::format("unknown verb '{}'", text));
 }
 
 }  // namespace
 
 Json to_json(const StepRequest& request) {
-  Json json = {{"version", kStepRequestVersion},
-               {"operation", request.operation.str()},
-               {"attempt", request.attempt},
-               {"step", request.step.str()},
-               {"verb", to_string(request.verb)},
-               {"index", request.index},
-               {"action", to_json(request.action)}};
+  Json json = envelope();
+  json["operation"] = request.operation.str();
+  json["attempt"] = request.attempt;
+  json["step"] = request.step.str();
+  json["verb"] = name_of(request.verb);
+  json["index"] = request.index;
+  json["action"] = to_json(request.action);
   if (request.candidate) json["candidate"] = to_json(*request.candidate);
   return json;
 }
@@ -77,10 +52,11 @@ Result<StepRequest> step_request_from_json(const Json& json) {
 }
 
 Json to_json(const ProbeRequest& request) {
-  return {{"version", kStepRequestVersion},
-          {"operation", request.operation.str()},
-          {"attempt", request.attempt},
-          {"claim", claim_to_json(request.claim)}};
+  Json json = envelope();
+  json["operation"] = request.operation.str();
+  json["attempt"] = request.attempt;
+  json["claim"] = to_json(request.claim);
+  return json;
 }
 
 Result<ProbeRequest> probe_request_from_json(const Json& json) {
@@ -93,7 +69,9 @@ Result<ProbeRequest> probe_request_from_json(const Json& json) {
 }
 
 Json to_json(const FactsRequest& request) {
-  return {{"version", kStepRequestVersion}, {"images", request.images}};
+  Json json = envelope();
+  json["images"] = request.images;
+  return json;
 }
 
 Result<FactsRequest> facts_request_from_json(const Json& json) {
@@ -102,9 +80,10 @@ Result<FactsRequest> facts_request_from_json(const Json& json) {
 }
 
 Json to_json(const FlipRequest& request) {
-  return {{"version", kStepRequestVersion},
-          {"namespace", request.name_space.str()},
-          {"sequence", request.sequence}};
+  Json json = envelope();
+  json["namespace"] = request.name_space.str();
+  json["sequence"] = request.sequence;
+  return json;
 }
 
 Result<FlipRequest> flip_request_from_json(const Json& json) {
