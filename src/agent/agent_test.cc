@@ -66,9 +66,14 @@ class AgentTest : public testing::Test {
     return action;
   }
 
+  // As it arrives over the network.
+  Result<Json> ask(const std::string& command, const Json& request) {
+    return agent_.handle(command, parse_json(to_text(request)).value());
+  }
+
   Result<Json> step(const std::string& id, Action action, StepVerb verb = StepVerb::apply,
                     uint64_t attempt = 1, size_t index = 0) {
-    return agent_.handle("step", to_json(StepRequest{kOperation, attempt, StepId(id), verb, index,
+    return ask("step", to_json(StepRequest{kOperation, attempt, StepId(id), verb, index,
                                                      std::move(action), std::nullopt}));
   }
 
@@ -76,7 +81,7 @@ class AgentTest : public testing::Test {
                      std::vector<uint16_t> ports = {}, std::vector<std::string> images = {}) {
     Claim claim{MachineId("machine-1"), std::move(addresses), std::move(ports), std::move(images),
                 {}, false};
-    return agent_.handle("probe", to_json(ProbeRequest{OperationId(operation), 1, claim}));
+    return ask("probe", to_json(ProbeRequest{OperationId(operation), 1, claim}));
   }
 
   sim::NoHook hook_;
@@ -94,9 +99,9 @@ TEST_F(AgentTest, FactsSayWhatIsThereAndWhatCouldBePulled) {
   ASSERT_TRUE(probe("op-2", {"10.101.0.9"}));
   host_.listen(5432);
   const auto answer =
-      agent_.handle("facts", to_json(FactsRequest{{"web:1", "far:1", "none:1"}}));
+      ask("facts", to_json(FactsRequest{{"web:1", "far:1", "none:1"}}));
   ASSERT_TRUE(answer) << answer.error().message;
-  const auto facts = machine_facts_from_json(*answer);
+  const auto facts = machine_facts_from_json(parse_json(to_text(*answer)).value());
   ASSERT_TRUE(facts) << facts.error().message;
   EXPECT_EQ(facts->addresses_in_use, (std::vector<std::string>{"10.101.0.2", "10.101.0.9"}));
   EXPECT_EQ(facts->host_ports_in_use, std::vector<uint16_t>{5432});
