@@ -41,7 +41,8 @@ World::World(Scheduler& the_scheduler, const WorldOptions& options, Trace& the_t
 
 void World::add_images(SimMachine& machine) {
   for (const SampleImage& image : sample_images()) {
-    const bool present = !image.may_be_absent || random.coin();
+    // The first machine has every image: a plan needs one that knows its id.
+    const bool present = !image.may_be_absent || machines.size() == 1 || random.coin();
     machine.images.add(image.reference, image.id, image.behaviour, present);
   }
 }
@@ -112,7 +113,7 @@ Answer World::execute(SimMachine& machine, std::string_view what, Command comman
       });
     });
   }
-  while (!call->done) (void)scheduler.park(call.get(), std::nullopt);
+  while (!call->done) (void)scheduler.park(call.get(), std::nullopt, "for an answer");
   calls_.erase(call);
   const Answer& answer = call->answer;
   if (answer.lost) {
