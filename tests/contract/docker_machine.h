@@ -20,7 +20,10 @@ struct DockerMachine {
   DockerContainers containers{api, "ployz-contract"};
   DockerImages images{api};
 
-  ~DockerMachine() { (void)network.remove_network(); }
+  ~DockerMachine() {
+    (void)network.remove_network();
+    (void)api.remove("/images/contract/tagged:1");  // what the images contract leaves
+  }
 
   // The id of the image every test container is made from.
   std::string image_id() {
