@@ -71,19 +71,6 @@ Status parse_target(std::string_view target, ApiRequest& request) {
   return {};
 }
 
-std::string percent_encode(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                       c == '-' || c == '_' || c == '.' || c == '~';
-    if (plain)
-      out += c;
-    else
-      out += std::format("%{:02X}", static_cast<unsigned char>(c));
-  }
-  return out;
-}
-
 int http_status(Code code) {
   switch (code) {
     case Code::invalid: return 400;

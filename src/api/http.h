@@ -44,8 +44,6 @@ class ApiResponse {
 // "/v1/logs?lines=5&follow=true" → path and query of `request`. `invalid` for targets that do not
 // start with "/", are too long, carry broken %-escapes, NUL bytes or "." or ".." segments.
 [[nodiscard]] Status parse_target(std::string_view target, ApiRequest& request);
-// For one path segment or query value: everything but unreserved characters as %XX.
-[[nodiscard]] std::string percent_encode(std::string_view text);
 
 // The HTTP status of an error: 400, 404, 409, …; and the document {"error": …}.
 [[nodiscard]] int http_status(Code code);

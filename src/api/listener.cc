@@ -1,15 +1,18 @@
 #include "api/listener.h"
 
-#include <grp.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <format>
+#include <optional>
 #include <system_error>
+
+#include "base/files.h"
 
 namespace ployz {
 namespace {
@@ -32,6 +35,25 @@ Result<sockaddr_un> address_of(const std::string& path) {
                                            sizeof address.sun_path - 1));
   std::memcpy(address.sun_path, path.data(), path.size());
   return address;
+}
+
+// getgrnam(3) loads libraries at run time, which a static program must not; our group is a local
+// one, made by systemd-sysusers.
+std::optional<gid_t> group_id(std::string_view name) {
+  const auto text = read_file("/etc/group");
+  if (!text || !*text) return std::nullopt;
+  for (std::string_view rest = **text; !rest.empty();) {
+    const std::string_view line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+    if (!line.starts_with(name) || line.substr(name.size(), 1) != ":") continue;
+    const size_t at = line.find(':', name.size() + 1);
+    if (at == std::string_view::npos) continue;
+    gid_t id = 0;
+    const auto number = line.substr(at + 1);
+    if (std::from_chars(number.data(), number.data() + number.size(), id).ec == std::errc())
+      return id;
+  }
+  return std::nullopt;
 }
 
 // Removes a socket nobody listens on.
@@ -62,8 +84,8 @@ Result<Fd> listen_unix(const std::string& path, const std::string& group) {
   ::fchmod(fd.get(), 0660);
   if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
     return os_error("binding", path, errno);
-  if (const struct group* entry = ::getgrnam(group.c_str()); entry != nullptr)
-    if (::chown(path.c_str(), static_cast<uid_t>(-1), entry->gr_gid) != 0 && ::geteuid() == 0)
+  if (const auto id = group_id(group); id && !group.empty())
+    if (::chown(path.c_str(), static_cast<uid_t>(-1), *id) != 0 && ::geteuid() == 0)
       return os_error("giving to group " + group, path, errno);
   if (::chmod(path.c_str(), 0660) != 0) return os_error("setting the mode of", path, errno);
   if (::listen(fd.get(), kBacklog) != 0) return os_error("listening on", path, errno);

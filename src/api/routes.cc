@@ -26,7 +26,6 @@ constexpr ApiRoute kRoutes[] = {
     {"POST", "/v1/operations/*/abort", false, handlers::operation_abort},
     {"GET", "/v1/images", false, handlers::images},
     {"GET", "/v1/images/inspect", false, handlers::image},
-    {"POST", "/v1/images/missing", false, handlers::image_missing},
     {"POST", "/v1/images/load", true, handlers::image_load},
     {"GET", "/v1/logs", false, handlers::logs},
     {"POST", "/v1/exec", false, handlers::exec},

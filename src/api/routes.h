@@ -54,7 +54,6 @@ Status operations(RouteContext& c);
 Status operation(RouteContext& c);
 Status images(RouteContext& c);
 Status image(RouteContext& c);
-Status image_missing(RouteContext& c);
 Status deploy_preview(RouteContext& c);
 Status namespace_rm_preview(RouteContext& c);
 Status mesh_init(RouteContext& c);
@@ -72,7 +71,6 @@ Status exec(RouteContext& c);
 // application/vnd.ployz.manifest+json is canonical JSON; everything else is a manifest as people
 // write it, `file` naming it in messages. Query: file, whole (default true).
 [[nodiscard]] Result<DeployRequest> deploy_request_of(const ApiRequest& request);
-inline constexpr std::string_view kCanonicalManifest = "application/vnd.ployz.manifest+json";
 
 // What a preview answers: the plan's changes and steps, without environment.
 [[nodiscard]] Json preview_to_json(const Plan& plan);

@@ -116,18 +116,6 @@ Status image(RouteContext& c) {
   return reply(c, to_json(TRY(c.service.image(reference))));
 }
 
-// Engines keep layers by their whole chain, so a layer is here only when all below it are.
-Status image_missing(RouteContext& c) {
-  const auto body = TRY(parse_json(c.request.body));
-  const auto layers = TRY(get_strings(body, "layers"));
-  size_t present = 0;
-  for (const ImageInfo& image : TRY(c.service.images())) {
-    const auto end = std::ranges::mismatch(layers, image.layers).in1;
-    present = std::max(present, static_cast<size_t>(end - layers.begin()));
-  }
-  return reply(c, {{"present", present}, {"missing", layers.size() - present}});
-}
-
 Status deploy_preview(RouteContext& c) {
   const auto request = TRY(deploy_request_of(c.request));
   return reply(c, preview_to_json(TRY(c.service.deploy_preview(request))));
