@@ -21,7 +21,7 @@ gtest_xml = GTEST_OUTPUT=xml:$(results)/$(1)/
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-unit test-asan test-contract test-sim test-e2e fuzz bench deb \
+.PHONY: help build demo test test-unit test-asan test-contract test-sim test-e2e lab fuzz bench deb \
         format format-check tidy clean-lab clean
 
 help: ## this list
@@ -33,7 +33,7 @@ build: ## compile everything (PRESET=dev|release|asan|fuzz)
 	@tools/dev/build $(PRESET)
 
 demo: ## a machine comes up, an image is deployed, updated under load, and survives
-	@tools/setup packages machine samples
+	@$(MAKE) --no-print-directory lab
 	@source tools/lab/environment && exec tools/demo/run
 
 test: ## everything: unit, contract, simulation, end to end
@@ -65,16 +65,21 @@ test-sim: ## the simulation: SEEDS=n schedules
 	@tools/dev/in-builder "$$(tools/dev/built $(PRESET) ployz_sim)" --seeds $(SEEDS) $(ARGS)
 
 test-e2e: ## scenarios on real machines in containers (K=expression, PYTEST_ARGS=…)
-	@tools/setup packages machine samples
+	@$(MAKE) --no-print-directory lab
 	@source tools/lab/environment && exec $(python) -m pytest tests/e2e \
 	    --junit-xml=$(results)/e2e.xml $(if $(K),-k "$(K)") $(PYTEST_ARGS)
+
+lab: ## what demo, test-e2e and bench need: programs, package, machine image, samples
+	@tools/setup packages builder
+	@tools/dev/build dev ployz_load # always this preset: it is a tool here, not what is measured
+	@tools/setup machine samples
 
 fuzz: ## every fuzzer for FUZZ_SECONDS (60)
 	@tools/dev/build fuzz
 	@tools/dev/in-builder tools/dev/fuzz $(FUZZ_SECONDS)
 
 bench: ## ratios against docker run, Swarm and a static HAProxy
-	@PLOYZ_PRESET=release tools/setup packages machine samples
+	@$(MAKE) --no-print-directory lab PRESET=release
 	@export PLOYZ_PRESET=release && source tools/lab/environment && exec bench/run
 
 deb: ## dist/ployz_<version>_<arch>.deb, from the release build
@@ -87,7 +92,8 @@ format-check: ## fail if `make format` would change something
 	@git ls-files -z '*.cc' '*.h' | xargs -0 tools/dev/in-builder clang-format --dry-run -Werror
 
 tidy: ## house rules: include direction, sizes, banned calls
-	@tools/dev/in-builder tools/tidy/run
+	@tools/setup packages
+	@$(python) tools/tidy/run
 
 clean-lab: ## remove every machine, container and context that demo, tests and dev left
 	@tools/lab/clean

@@ -40,11 +40,11 @@ std::vector<ComponentReport> components_of(Member& member, const LocalDrivers& d
   components.push_back(component(
       "router",
       as_status(member.rpc().call({self, Target::router, "ping"}, Json::object(), kPingTimeout))));
-  for (const auto& [name, unit] : {std::pair{"gateway", unit::kHaproxy}, {"dns", unit::kKnot}}) {
-    const auto status = drivers.units.status(unit);
+  for (const auto& [name, service] : {std::pair{"gateway", unit::kHaproxy}, {"dns", unit::kKnot}}) {
+    const auto status = drivers.units.status(service);
     components.push_back(
         {name, status && status->active_state == "active",
-         status ? std::format("{} {}", unit, status->active_state) : status.error().line()});
+         status ? std::format("{} {}", service, status->active_state) : status.error().line()});
   }
   return components;
 }

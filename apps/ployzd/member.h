@@ -11,6 +11,8 @@
 #include "paths.h"
 #include "ports/clock.h"
 #include "ports/containers.h"
+#include "ports/host.h"
+#include "ports/units.h"
 
 namespace ployz {
 

@@ -2,19 +2,17 @@
 // life left: identity, keys, running units and containers.
 #pragma once
 
-#include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
 
+#include "founder.h"
 #include "identity.h"
 #include "member.h"
 #include "model/config.h"
 #include "paths.h"
 
 namespace ployz {
-
-using Progress = std::function<void(std::string)>;
 
 class Node {
  public:
@@ -27,8 +25,7 @@ class Node {
   [[nodiscard]] Result<std::shared_ptr<Member>> member();
 
   // Founds a network; true: by this call, false: it was founded before under this name. `exists`:
-  // this machine belongs to another. A failure undoes what was begun, unless an earlier call got
-  // further.
+  // this machine belongs to another. After a failure the same call continues (founder.h).
   [[nodiscard]] Result<bool> found_network(const std::string& name, const Progress& progress);
 
   [[nodiscard]] const Config& config() const { return config_; }
@@ -36,8 +33,6 @@ class Node {
   [[nodiscard]] uint64_t started_at_ms() const { return started_at_ms_; }
 
  private:
-  [[nodiscard]] Status found_steps(Identity& identity, const Progress& progress);
-
   const Config config_;
   const Paths paths_;
   const LocalDrivers drivers_;

@@ -101,6 +101,10 @@ Result<UnixStream> UnixStream::connect(const std::string& path, milliseconds tim
   return UnixStream(std::move(fd), std::make_unique<StopFd>(stop));
 }
 
+UnixStream UnixStream::adopt(Fd fd, const std::stop_token& stop) {
+  return UnixStream(std::move(fd), std::make_unique<StopFd>(stop));
+}
+
 Result<size_t> UnixStream::read_some(std::span<char> into, Deadline deadline) {
   while (true) {
     TRY(wait_for(fd_.get(), POLLIN, deadline, *stop_));

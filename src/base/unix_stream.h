@@ -55,6 +55,9 @@ class UnixStream {
                                                   std::chrono::milliseconds timeout,
                                                   const std::stop_token& stop);
 
+  // The accepting side: a connected, non-blocking socket.
+  [[nodiscard]] static UnixStream adopt(Fd fd, const std::stop_token& stop);
+
   // At least one byte, or 0 at the end. `timeout`, `canceled`, `unavailable` (reset).
   [[nodiscard]] Result<size_t> read_some(std::span<char> into, Deadline deadline);
   // All of it. The errors of read_some; some of the bytes may have been sent.

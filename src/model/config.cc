@@ -3,14 +3,14 @@
 #include <arpa/inet.h>
 
 #define TOML_EXCEPTIONS 0
-#include <toml++/toml.hpp>
-
 #include <charconv>
 #include <format>
 #include <fstream>
 #include <functional>
 #include <map>
 #include <sstream>
+
+#include <toml++/toml.hpp>
 
 #include "model/names.h"
 

@@ -5,9 +5,13 @@
 namespace ployz {
 namespace {
 
-TEST(Config, AnEmptyFileIsTheDefaults) { EXPECT_EQ(parse_config("", "c"), Config{}); }
+TEST(Config, AnEmptyFileIsTheDefaults) {
+  EXPECT_EQ(parse_config("", "c"), Config{});
+}
 
-TEST(Config, AnAbsentFileIsTheDefaults) { EXPECT_EQ(load_config("/nonexistent/config.toml"), Config{}); }
+TEST(Config, AnAbsentFileIsTheDefaults) {
+  EXPECT_EQ(load_config("/nonexistent/config.toml"), Config{});
+}
 
 TEST(Config, EveryFieldIsRead) {
   const auto config = parse_config(R"(
@@ -20,7 +24,8 @@ gateway_threads = 2
 [storage]
 loopback_size = "4G"
 overcommit_ratio = 1.5
-)", "c");
+)",
+                                   "c");
   ASSERT_TRUE(config) << config.error().message;
   EXPECT_EQ(config->data_dir, "/srv/ployz");
   EXPECT_EQ(config->cluster_cidr, "10.7.0.0/16");

@@ -54,11 +54,26 @@ enum class ManifestFormat { toml, json };
                                               ManifestFormat format);
 
 // The checks that need no cluster (product.md, Manifest). parse_manifest has already run them;
-// public for manifests that code builds (deploy service).
+// public for manifests that code builds (deploy service) or receives. Rules that are not obvious:
+// - network host: no routes and no published ports, because traffic goes to overlay addresses only;
+//   http and tcp readiness are probed on the machine itself. network none: no readiness by port
+//   either.
+// - A published container port need not be declared, but must not be declared as udp only.
+// - Environment names beginning with PLOYZ_ are Ployz's own.
+// - [promote] and [rollback] exclude each other; services and volumes may stand beside either.
 [[nodiscard]] Status validate(const Manifest& manifest);
 
+// What a service does that says nothing of its rollout: `recreate` where two instances at once
+// would fight over a single-writer volume or, with network host, over ports; else `blue_green`.
+[[nodiscard]] Rollout default_rollout(const Manifest& manifest, const Service& service);
+
+// Sorts everything whose order means nothing (services, volumes, ports, routes, mounts…), as
+// parse_manifest has already done, so that equal manifests are equal byte for byte.
+void normalise(Manifest& manifest);
+
 // Canonical JSON and its digest, which a commit records: equal manifests in any spelling or
-// format, comments and order of keys aside, have equal digests.
+// format, comments and order of keys aside, have equal digests (the digest normalises a copy).
+// manifest_from_json checks the structure only: call validate on what a peer sent.
 [[nodiscard]] Json to_json(const Manifest& manifest);
 [[nodiscard]] Result<Manifest> manifest_from_json(const Json& json);
 [[nodiscard]] std::string manifest_digest(const Manifest& manifest);

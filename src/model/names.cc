@@ -3,28 +3,16 @@
 #include <algorithm>
 #include <format>
 
+#include "model/quote.h"
+
 namespace ployz {
 namespace {
 
 constexpr size_t kMaxLabel = 63;      // RFC 1035, 2.3.4
 constexpr size_t kMaxHostname = 253;  // 255 octets on the wire
-constexpr size_t kMaxQuoted = 80;     // names come from input: messages stay one readable line
 
 bool lower_or_digit(char c) {
   return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-}
-
-std::string quoted(std::string_view name) {
-  std::string text = "'";
-  for (const char c : name.substr(0, kMaxQuoted)) {
-    text += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
-  }
-  // A cut inside a UTF-8 sequence would make the message invalid UTF-8.
-  if (name.size() > kMaxQuoted) {
-    while (!text.empty() && (static_cast<unsigned char>(text.back()) & 0x80) != 0) text.pop_back();
-    text += "…";
-  }
-  return text + "'";
 }
 
 Status check_name(std::string_view name, std::string_view what, bool underscore) {
@@ -35,7 +23,7 @@ Status check_name(std::string_view name, std::string_view what, bool underscore)
       std::ranges::all_of(name, allowed)) {
     return {};
   }
-  return fail(Code::invalid, std::format("{} {} is not valid", what, quoted(name)),
+  return fail(Code::invalid, std::format("{} {} is not valid", what, quote(name)),
               std::format("1 to {} of a-z, 0-9{} and -, beginning with a letter or digit",
                           kMaxLabel, underscore ? ", _" : ""));
 }
@@ -67,7 +55,7 @@ Status check_hostname(std::string_view hostname) {
     rest.remove_prefix(dot + 1);
   }
   if (valid) return {};
-  return fail(Code::invalid, std::format("hostname {} is not valid", quoted(hostname)),
+  return fail(Code::invalid, std::format("hostname {} is not valid", quote(hostname)),
               "lower-case labels of a-z, 0-9 and - joined by dots, at most 253 characters, "
               "optionally with '*.' in front");
 }
