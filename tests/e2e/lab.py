@@ -52,13 +52,15 @@ class Answer:
 class Lab:
     """One machine container and the ployzctl context that talks to it."""
 
-    def __init__(self, name):
+    def __init__(self, name, home=None):
         self.name = name
-        self.home = pathlib.Path(tempfile.mkdtemp(prefix="ployz-lab-"))
+        self.home = home or pathlib.Path(tempfile.mkdtemp(prefix="ployz-lab-"))
         self.env = dict(os.environ, XDG_CONFIG_HOME=str(self.home / "config"),
                         XDG_DATA_HOME=str(self.home / "data"))
-        for key in [k for k in self.env if k.startswith("PLOYZ_")]:
+        # The operator's own settings must not leak in; which image to test is the Makefile's word.
+        for key in [k for k in self.env if k.startswith("PLOYZ_") and k != "PLOYZ_MACHINE_IMAGE"]:
             del self.env[key]
+        self.image = self.env.get("PLOYZ_MACHINE_IMAGE", "ployz/machine:latest")
 
     # -- ployzctl ---------------------------------------------------------------------------
     def ctl(self, *args, stdin=None):
@@ -73,6 +75,10 @@ class Lab:
     def human(self, *args, stdin=None, check=True):
         """As a person types it: text on stdout."""
         return run(PLOYZCTL, "--plain", *args, check=check, stdin=stdin, env=self.env)
+
+    def typed(self, *args, stdin=None):
+        """With tables and progress, exactly as on a terminal of 100 columns; never raises."""
+        return run(PLOYZCTL, *args, check=False, stdin=stdin, env=dict(self.env, COLUMNS="100"))
 
     def start(self, *args, stdin=None):
         """A ployzctl that runs on while the test does something else."""
@@ -90,11 +96,11 @@ class Lab:
 
     # -- the machine ------------------------------------------------------------------------
     def up(self):
-        run(PLOYZCTL, "dev", "up", "--name", self.name, env=self.env)
+        run(PLOYZCTL, "dev", "up", "--name", self.name, "--image", self.image, env=self.env)
         return self
 
     def down(self):
-        run(PLOYZCTL, "dev", "down", "--yes", env=self.env, check=False)
+        run(PLOYZCTL, "dev", "down", "--name", self.name, env=self.env, check=False)
 
     @property
     def container(self):
@@ -158,7 +164,8 @@ class Lab:
     @contextlib.contextmanager
     def load(self, *hosts, connections=16, rate=0, requests=0):
         """Load in the background; afterwards `.report` holds what the generator saw."""
-        argv = [str(ROOT / "build/dev/tests/ployz_load"), self.address, "80", ",".join(hosts),
+        preset = os.environ.get("PLOYZ_PRESET", "dev")
+        argv = [str(ROOT / f"build/{preset}/tests/ployz_load"), self.address, "80", ",".join(hosts),
                 "--connections", str(connections), "--rate", str(rate), "--requests",
                 str(requests)]
         process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
