@@ -44,6 +44,8 @@ struct EngineConfig {
   std::chrono::milliseconds lease_ttl{15000};
 };
 
+class RunningOperations;
+
 class Engine {
  public:
   struct Ports {
@@ -84,6 +86,7 @@ class Engine {
  private:
   EngineConfig config_;
   Ports ports_;
+  std::shared_ptr<RunningOperations> running_;  // of this process: tells a former life from now
 };
 
 }  // namespace ployz
