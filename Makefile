@@ -71,7 +71,7 @@ test-e2e: ## scenarios on real machines in containers (K=expression, PYTEST_ARGS
 
 lab: ## what demo, test-e2e and bench need: programs, package, machine image, samples
 	@tools/setup packages builder
-	@tools/dev/build dev ployz_load # always this preset: it is a tool here, not what is measured
+	@tools/dev/build dev ployz_load ployz_nats_put # tools here, not what is measured
 	@tools/setup machine samples
 
 fuzz: ## every fuzzer for FUZZ_SECONDS (60)

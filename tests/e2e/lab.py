@@ -28,6 +28,11 @@ def run(*argv, check=True, stdin=None, limit_s=COMMAND_LIMIT_S, env=None):
     return done
 
 
+def built(name):
+    """A test program of the build under test (Makefile: PRESET)."""
+    return ROOT / "build" / os.environ.get("PLOYZ_PRESET", "dev") / "tests" / name
+
+
 class Answer:
     """What a ployzctl command said: exit code, the JSON document, progress on stderr."""
 
@@ -116,6 +121,10 @@ class Lab:
         """A shell line inside the machine."""
         return run("docker", "exec", self.container, "bash", "-c", script, check=check)
 
+    def install_tool(self, name):
+        """A test program of the build, put into the machine."""
+        run("docker", "cp", built(name), f"{self.container}:/usr/local/bin/{name}")
+
     def docker(self, *args, check=True):
         """The machine's own engine."""
         return run("docker", "exec", self.container, "docker", *args, check=check)
@@ -164,8 +173,7 @@ class Lab:
     @contextlib.contextmanager
     def load(self, *hosts, connections=16, rate=0, requests=0):
         """Load in the background; afterwards `.report` holds what the generator saw."""
-        preset = os.environ.get("PLOYZ_PRESET", "dev")
-        argv = [str(ROOT / f"build/{preset}/tests/ployz_load"), self.address, "80", ",".join(hosts),
+        argv = [str(built("ployz_load")), self.address, "80", ",".join(hosts),
                 "--connections", str(connections), "--rate", str(rate), "--requests",
                 str(requests)]
         process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
