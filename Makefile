@@ -61,7 +61,7 @@ test-contract: ## the drivers against the real thing, in a machine container (AR
 	    "$$(tools/dev/built $(PRESET) contract_tests)" $(ARGS)
 
 test-sim: ## the simulation: SEEDS=n schedules
-	@tools/dev/build $(PRESET) ployz_sim
+	@tools/dev/build $(PRESET) ployz_sim_program
 	@tools/dev/in-builder "$$(tools/dev/built $(PRESET) ployz_sim)" --seeds $(SEEDS) $(ARGS)
 
 test-e2e: ## scenarios on real machines in containers (K=expression, PYTEST_ARGS=…)

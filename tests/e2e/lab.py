@@ -29,8 +29,8 @@ def run(*argv, check=True, stdin=None, limit_s=COMMAND_LIMIT_S, env=None):
 
 
 def built(name):
-    """A test program of the build under test (Makefile: PRESET)."""
-    return ROOT / "build" / os.environ.get("PLOYZ_PRESET", "dev") / "tests" / name
+    """A test program; `make lab` builds them in this preset whatever is under test."""
+    return ROOT / "build/dev/tests" / name
 
 
 class Answer:
