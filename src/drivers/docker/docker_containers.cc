@@ -78,15 +78,40 @@ Result<DockerContainers::Summary> DockerContainers::required(const InstanceId& i
   return std::move(*summary);
 }
 
+class DockerContainers::Turn {
+ public:
+  Turn(DockerContainers& owner, const InstanceId& instance) : owner_(owner), instance_(instance) {
+    std::unique_lock lock(owner_.mutex_);
+    owner_.turn_ended_.wait(lock, [&] { return owner_.ensuring_.insert(instance_).second; });
+  }
+  ~Turn() {
+    const std::lock_guard lock(owner_.mutex_);
+    owner_.ensuring_.erase(instance_);
+    owner_.turn_ended_.notify_all();
+  }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+ private:
+  DockerContainers& owner_;
+  InstanceId instance_;
+};
+
 // Two round trips in the common case: the engine's own check for a second container of the same
 // name makes it unnecessary to look first.
 Status DockerContainers::ensure_running(const InstanceConfig& config) {
   const Json body = TRY(create_body(config, network_));
+  const Turn turn(*this, config.run.instance);
   const auto created = api_.post("/containers/create?name=" + container_name(config.run), body,
                                  kSlowCall);
   if (!created && created.error().code == Code::conflict) {
     const auto present = TRY(summary_of(config.run.instance));
     if (present) return adopt(config, *present);
+    // The name is reserved before the container can be listed: another process makes it right now.
+    return fail(Code::unavailable,
+                std::format("instance {} is being created by another process",
+                            config.run.instance.str()),
+                "run the same command again");
   }
   if (!created && created.error().code == Code::not_found) {
     return fail(Code::not_found,

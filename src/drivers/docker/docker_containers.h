@@ -6,6 +6,9 @@
 // event. A container that is gone is delivered once with state unknown.
 #pragma once
 
+#include <condition_variable>
+#include <mutex>
+#include <set>
 #include <string>
 
 #include "drivers/docker/docker_api.h"
@@ -49,8 +52,14 @@ class DockerContainers final : public Containers {
   Status undo_create(std::string_view container, Error error);
   Status remove_container(std::string_view container);
 
+  // Of one instance at a time: a second call must find what the first one makes.
+  class Turn;
+
   DockerApi& api_;
   std::string network_;
+  std::mutex mutex_;
+  std::condition_variable turn_ended_;
+  std::set<InstanceId> ensuring_;
 };
 
 // "/containers/json" of all containers of Ployz, or of one instance.

@@ -5,6 +5,7 @@
 
 #include "base/digest.h"
 #include "drivers/docker/image_reference.h"
+#include "model/image_reference.h"
 
 namespace ployz {
 namespace {
@@ -18,11 +19,6 @@ constexpr milliseconds kIdle{120000};
 
 std::string image_path(std::string_view reference, std::string_view what) {
   return std::format("/images/{}/{}", reference, what);
-}
-
-// References go into paths unescaped, as the engine routes them.
-bool is_path_safe(std::string_view reference) {
-  return is_sha256_digest(reference) || parse_image_reference(reference).has_value();
 }
 
 // A registry's refusal as told by the engine, which answers most of them with 500.
@@ -85,7 +81,8 @@ std::string error_in_progress(std::string_view lines) {
 }
 
 Result<std::optional<ImageInfo>> DockerImages::find(std::string_view reference) {
-  if (!is_path_safe(reference)) {
+  // It goes into the path unescaped, as the engine routes it.
+  if (!is_image_reference(reference)) {
     return fail(Code::invalid, std::format("'{}' is no image reference", reference));
   }
   const auto inspected = api_.get(image_path(reference, "json"));
@@ -175,7 +172,7 @@ Status DockerImages::load(const std::function<Result<size_t>(std::span<char>)>& 
 }
 
 Status DockerImages::tag(std::string_view image_id, std::string_view reference) {
-  if (!is_path_safe(image_id)) {
+  if (!is_image_reference(image_id)) {
     return fail(Code::invalid, std::format("'{}' is no image id", image_id));
   }
   const ImageReference parsed = TRY(parse_image_reference(reference));

@@ -1,23 +1,17 @@
 #include "drivers/docker/image_reference.h"
 
-#include <algorithm>
-#include <cctype>
 #include <format>
 
 #include "base/digest.h"
+#include "model/image_reference.h"
 
 namespace ployz {
 
 Result<ImageReference> parse_image_reference(std::string_view text) {
-  const auto allowed = [](unsigned char c) {
-    return std::isalnum(c) != 0 || std::string_view("._-/:@").contains(static_cast<char>(c));
-  };
   const auto wrong = [&](std::string_view why) {
     return fail(Code::invalid, std::format("image reference '{}' {}", text, why));
   };
-  if (text.empty() || text.size() > 512 || !std::ranges::all_of(text, allowed)) {
-    return wrong("is not of the form [registry/]name[:tag]");
-  }
+  if (!is_image_reference(text)) return wrong("is not of the form [registry/]name[:tag]");
   if (is_sha256_digest(text)) return wrong("is an image id, not a name");
   const size_t at = text.find('@');
   const std::string_view named = text.substr(0, at);
@@ -26,10 +20,6 @@ Result<ImageReference> parse_image_reference(std::string_view text) {
   ImageReference reference{std::string(has_tag ? named.substr(0, colon) : named), "latest"};
   if (has_tag) reference.tag = named.substr(colon + 1);
   if (at != std::string_view::npos) reference.tag = text.substr(at + 1);
-  if (reference.name.empty() || reference.tag.empty()) return wrong("has an empty part");
-  if (at != std::string_view::npos && !is_sha256_digest(reference.tag)) {
-    return wrong("has something else than a sha256 digest after '@'");
-  }
   return reference;
 }
 
