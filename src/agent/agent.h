@@ -1,6 +1,6 @@
 // The machine's side of the engine: executes steps addressed to this machine, idempotent by
 // (operation, step), and answers what it is asked about itself. Serves the commands "facts",
-// "probe" and "step" of ports/step_request.h.
+// "probe" and "step" of ports/step_request.h, and "ping".
 //
 // What it promises:
 // - A step that was finished is answered with its first result; one that runs is waited for.

@@ -19,6 +19,8 @@
 namespace ployz {
 
 inline constexpr int kApiVersion = 1;  // the /v1 of every path
+// The content type of a manifest that is canonical JSON (model/manifest.h), made by a program.
+inline constexpr std::string_view kCanonicalManifest = "application/vnd.ployz.manifest+json";
 
 // One part a machine consists of: "store", "router", "gateway", "dns", "containers".
 struct ComponentReport {
@@ -108,6 +110,7 @@ struct ExecRequest {
 [[nodiscard]] Json summary_to_json(const CommitEntry& entry);
 
 [[nodiscard]] Json to_json(const CommitEntry& entry);
+[[nodiscard]] Json to_json(const ComponentReport& report);
 [[nodiscard]] Json to_json(const StatusReport& report);
 [[nodiscard]] Json to_json(const MeshInitRequest& request);
 [[nodiscard]] Json to_json(const MeshReport& report);

@@ -1,11 +1,11 @@
 #include "base/http_client.h"
 
+#include <cctype>
+#include <format>
+
 #include <boost/beast/http/buffer_body.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <poll.h>
-
-#include <cctype>
-#include <format>
 
 #include "base/unix_stream.h"
 
@@ -23,9 +23,8 @@ constexpr milliseconds kConnectTimeout{5000};
 constexpr size_t kPiece = 64 << 10;
 
 bool same_name(std::string_view a, std::string_view b) {
-  return std::ranges::equal(a, b, [](unsigned char x, unsigned char y) {
-    return std::tolower(x) == std::tolower(y);
-  });
+  return std::ranges::equal(
+      a, b, [](unsigned char x, unsigned char y) { return std::tolower(x) == std::tolower(y); });
 }
 
 bool has_control(std::string_view text) {
@@ -38,8 +37,8 @@ Result<std::string> serialise_head(const HttpRequest& request, bool chunked,
   if (bad(request.method) || bad(request.target) || request.target.contains(' ')) {
     return fail(Code::invalid, "the HTTP method or target has a forbidden character");
   }
-  std::string head = std::format("{} {} HTTP/1.1\r\nHost: ployz\r\n", request.method,
-                                 request.target);
+  std::string head =
+      std::format("{} {} HTTP/1.1\r\nHost: ployz\r\n", request.method, request.target);
   for (const auto& [name, value] : request.headers) {
     if (bad(name) || has_control(value)) {
       return fail(Code::invalid, "HTTP header '" + name + "' has a forbidden character");
@@ -172,8 +171,7 @@ Result<bool> collect(std::string& body, std::string_view chunk) {
 }
 
 Result<HttpResponse> run(Connection& connection, const std::string& head,
-                         const HttpRequest& request, const HttpExchange& exchange,
-                         Deadline total) {
+                         const HttpRequest& request, const HttpExchange& exchange, Deadline total) {
   const Deadline send_by = std::min(total, deadline_in(exchange.idle_timeout));
   Status sent = connection.send(head + request.body, send_by);
   if (sent && exchange.read_body) sent = connection.send_chunks(exchange);
@@ -264,9 +262,8 @@ Result<HttpUpgraded> HttpClient::upgrade(const HttpRequest& request, std::string
     result.duplex = std::make_unique<Duplex>(connection.take_stream(), connection.take_rest());
     return result;
   };
-  return attempt().transform_error([&](Error error) {
-    return after_send(std::move(error), request);
-  });
+  return attempt().transform_error(
+      [&](Error error) { return after_send(std::move(error), request); });
 }
 
 std::string url_escape(std::string_view text) {

@@ -25,7 +25,7 @@ namespace ployz {
 
 struct HttpRequest {
   std::string method = "GET";
-  std::string target;  // path and query, already escaped
+  std::string target;                                        // path and query, already escaped
   std::vector<std::pair<std::string, std::string>> headers;  // Host and lengths are added
   std::string body;
 };
@@ -47,7 +47,8 @@ inline constexpr size_t kMaxHttpBody = 64 << 20;
 
 struct HttpExchange {
   // Request body in chunks instead of HttpRequest::body: fills the buffer, returns the bytes, 0 at
-  // the end. Its error ends the exchange and becomes its result. The peer may answer before the end.
+  // the end. Its error ends the exchange and becomes its result. The peer may answer before the
+  // end.
   std::function<Result<size_t>(std::span<char>)> read_body;
   // Called once before the first chunk with status and headers.
   std::function<void(const HttpResponse&)> on_header;

@@ -1,11 +1,11 @@
 #include "base/http_client.h"
 
+#include <filesystem>
+#include <future>
+
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-
-#include <filesystem>
-#include <future>
 
 #include "base/fd.h"
 
@@ -90,8 +90,9 @@ TEST(HttpClient, SendsTheRequestAndReadsTheAnswer) {
 }
 
 TEST(HttpClient, ReadsChunksAndBodiesThatEndWithTheConnection) {
-  Server chunked(answer("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-                        "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"));
+  Server chunked(
+      answer("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+             "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n"));
   EXPECT_EQ(chunked.client().request({}, 5s).error().code, Code::invalid);  // no target
   HttpRequest get;
   get.target = "/";
@@ -141,8 +142,7 @@ TEST(HttpClient, RefusesAHeaderWithoutEnd) {
 TEST(HttpClient, RefusesHeaderInjection) {
   const HttpClient client("/nonexistent");
   EXPECT_EQ(client.request({"GET", "/ HTTP/1.1\r\nX: y", {}, ""}, 1s).error().code, Code::invalid);
-  EXPECT_EQ(client.request({"GET", "/", {{"A", "b\r\nc: d"}}, ""}, 1s).error().code,
-            Code::invalid);
+  EXPECT_EQ(client.request({"GET", "/", {{"A", "b\r\nc: d"}}, ""}, 1s).error().code, Code::invalid);
 }
 
 TEST(HttpClient, StopInterruptsAStream) {
@@ -236,7 +236,9 @@ TEST(HttpClient, UpgradesToRawBytes) {
   EXPECT_EQ(read(), "");
 }
 
-TEST(HttpClient, EscapesUrls) { EXPECT_EQ(url_escape("a/b:c d~é"), "a%2Fb%3Ac%20d~%C3%A9"); }
+TEST(HttpClient, EscapesUrls) {
+  EXPECT_EQ(url_escape("a/b:c d~é"), "a%2Fb%3Ac%20d~%C3%A9");
+}
 
 }  // namespace
 }  // namespace ployz

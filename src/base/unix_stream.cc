@@ -1,14 +1,14 @@
 #include "base/unix_stream.h"
 
-#include <fcntl.h>
-#include <poll.h>
-#include <sys/eventfd.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <format>
+
+#include <fcntl.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 namespace ployz {
 namespace {
@@ -23,7 +23,9 @@ int poll_timeout(Deadline deadline) {
   return static_cast<int>(std::clamp<int64_t>(left, 0, INT32_MAX));
 }
 
-std::string describe_errno(int error) { return std::generic_category().message(error); }
+std::string describe_errno(int error) {
+  return std::generic_category().message(error);
+}
 
 // Only the socket's own timeout bounds a blocking connect(2) to a full backlog: a non-blocking one
 // fails at once with EAGAIN and poll(2) cannot wait for it (unix(7)).
@@ -45,7 +47,9 @@ Deadline deadline_in(milliseconds timeout) {
   return timeout.count() <= 0 ? kNoDeadline : steady_clock::now() + timeout;
 }
 
-void StopFd::Signal::operator()() const { ::eventfd_write(fd, 1); }
+void StopFd::Signal::operator()() const {
+  ::eventfd_write(fd, 1);
+}
 
 StopFd::StopFd(const std::stop_token& stop) {
   if (!stop.stop_possible()) return;
@@ -54,18 +58,26 @@ StopFd::StopFd(const std::stop_token& stop) {
 }
 
 // The callback must be gone (its destructor waits for a running one) before its fd is closed.
-StopFd::~StopFd() { callback_.reset(); }
+StopFd::~StopFd() {
+  callback_.reset();
+}
+
+Status poll_until(std::span<pollfd> fds, Deadline deadline) {
+  while (true) {
+    const int ready = ::poll(fds.data(), fds.size(), poll_timeout(deadline));
+    if (ready > 0) return {};
+    if (ready < 0 && errno != EINTR) return fail(Code::internal, "poll: " + describe_errno(errno));
+    if (ready == 0 && steady_clock::now() >= deadline) {
+      return fail(Code::timeout, "no answer in time");
+    }
+  }
+}
 
 Status wait_for(int fd, short events, Deadline deadline, const StopFd& stop) {
-  while (true) {
-    std::array<pollfd, 2> fds{{{fd, events, 0}, {stop.get(), POLLIN, 0}}};
-    const int ready = ::poll(fds.data(), fds.size(), poll_timeout(deadline));
-    if (ready < 0 && errno == EINTR) continue;
-    if (ready < 0) return fail(Code::internal, "poll: " + describe_errno(errno));
-    if (fds[1].revents != 0) return fail(Code::canceled, "stopped");
-    if (fds[0].revents != 0) return {};
-    if (steady_clock::now() >= deadline) return fail(Code::timeout, "no answer in time");
-  }
+  std::array<pollfd, 2> fds{{{fd, events, 0}, {stop.get(), POLLIN, 0}}};
+  TRY(poll_until(fds, deadline));
+  if (fds[1].revents != 0) return fail(Code::canceled, "stopped");
+  return {};
 }
 
 Result<UnixStream> UnixStream::connect(const std::string& path, milliseconds timeout,
@@ -86,6 +98,10 @@ Result<UnixStream> UnixStream::connect(const std::string& path, milliseconds tim
   } while (result != 0 && errno == EINTR);
   if (result != 0) return fail(connect_error(path, errno));
   ::fcntl(fd.get(), F_SETFL, ::fcntl(fd.get(), F_GETFL) | O_NONBLOCK);
+  return UnixStream(std::move(fd), std::make_unique<StopFd>(stop));
+}
+
+UnixStream UnixStream::adopt(Fd fd, const std::stop_token& stop) {
   return UnixStream(std::move(fd), std::make_unique<StopFd>(stop));
 }
 
@@ -113,6 +129,8 @@ Status UnixStream::write_all(std::string_view bytes, Deadline deadline) {
   return {};
 }
 
-void UnixStream::close_write() { ::shutdown(fd_.get(), SHUT_WR); }
+void UnixStream::close_write() {
+  ::shutdown(fd_.get(), SHUT_WR);
+}
 
 }  // namespace ployz

@@ -10,6 +10,8 @@
 #include <string>
 #include <string_view>
 
+#include <poll.h>
+
 #include "base/fd.h"
 #include "base/result.h"
 
@@ -39,6 +41,8 @@ class StopFd {
   std::optional<std::stop_callback<Signal>> callback_;
 };
 
+// poll(2) that goes on after signals. `timeout` when none is ready by the deadline.
+[[nodiscard]] Status poll_until(std::span<pollfd> fds, Deadline deadline);
 // Waits until `fd` has one of `events` (poll(2)). `timeout`; `canceled` when stopped.
 [[nodiscard]] Status wait_for(int fd, short events, Deadline deadline, const StopFd& stop);
 
@@ -50,6 +54,9 @@ class UnixStream {
   [[nodiscard]] static Result<UnixStream> connect(const std::string& path,
                                                   std::chrono::milliseconds timeout,
                                                   const std::stop_token& stop);
+
+  // The accepting side: a connected, non-blocking socket.
+  [[nodiscard]] static UnixStream adopt(Fd fd, const std::stop_token& stop);
 
   // At least one byte, or 0 at the end. `timeout`, `canceled`, `unavailable` (reset).
   [[nodiscard]] Result<size_t> read_some(std::span<char> into, Deadline deadline);

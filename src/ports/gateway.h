@@ -1,5 +1,7 @@
 // One machine's gateway, as the router programs it. Real: HAProxy's run-time API
-// (src/drivers/haproxy; recipe and measurements in architecture.md). One writer. Calls block.
+// (src/drivers/haproxy; recipe and measurements in architecture.md). One writer. Calls block and are
+// thread-safe: a call that waits (for health, for connections to end) holds up no other, unless they
+// name the same backend.
 #pragma once
 
 #include <chrono>
@@ -14,20 +16,21 @@
 
 namespace ployz {
 
-// A set of servers that is switched to as a whole: one service port of one commit's revision.
+enum class BackendMode { http, tcp };
+
+// A set of servers that is switched to as a whole: one service port of one commit's revision. A port
+// that is both routed by name and published is two backends.
 struct BackendKey {
   NamespaceName name_space;
   ServiceName service;
-  uint16_t port = 0;       // container port
+  uint16_t port = 0;  // container port
+  BackendMode mode = BackendMode::http;
   std::string generation;  // same servers, same generation: digest of the sorted addresses
   auto operator<=>(const BackendKey&) const = default;
 };
 
-enum class BackendMode { http, tcp };
-
 struct Backend {
   BackendKey key;
-  BackendMode mode = BackendMode::http;
   std::vector<std::string> servers;  // "10.101.0.7:8080", sorted
   bool operator==(const Backend&) const = default;
 };
@@ -52,14 +55,16 @@ class Gateway {
   virtual ~Gateway() = default;
 
   // Slots are taken and servers added, and each has answered a health check at least once (within
-  // `timeout`; `precondition` naming the server otherwise, and nothing stays taken). Present:
-  // nothing to do. `unavailable`: no free slot, or the gateway is down.
+  // `timeout`; `precondition` naming the server otherwise, and nothing stays taken). Timeout 0: taken
+  // without a health check, for what a commit has made true already. Present: nothing to do.
+  // `unavailable`: no free slot, or the gateway is down; nothing stays taken.
   [[nodiscard]] virtual Status ensure_backends(const std::vector<Backend>& backends,
                                                std::chrono::milliseconds timeout) = 0;
   // One atomic switch of everything. Every backend it names must be ensured (`precondition`).
   // Written to disk first, so that a gateway that restarts comes up with it.
   [[nodiscard]] virtual Status commit_routes(const RouteTable& table) = 0;
-  // Returns when no connection uses these backends, or after `limit`, then forgets them.
+  // Returns when no connection uses these backends, or after `limit`, when it has cut those left;
+  // then forgets them.
   // Absent ones are fine. Refused (`precondition`) for one that the routes name.
   [[nodiscard]] virtual Status retire_backends(const std::vector<BackendKey>& keys,
                                                std::chrono::milliseconds limit) = 0;

@@ -1,0 +1,102 @@
+# The front door. Every target does its own set-up, on a bare Debian 12 or 13 machine as root: it
+# installs packages, starts an engine, makes images, compiles. What is there already is not redone.
+# Nothing is built by make itself; it only knows whom to call (tools/setup, tools/dev, tools/lab).
+
+SHELL := /bin/bash
+PRESET ?= dev
+# The simulation's schedules, each from one seed; FIRST_SEED to reproduce one of them.
+SEEDS ?= 2000
+# A pytest expression (-k) and further options for it.
+K ?=
+PYTEST_ARGS ?=
+FUZZ_SECONDS ?= 60
+# Further arguments for the test program: e.g. ARGS=--gtest_filter=Units*
+ARGS ?=
+
+export PLOYZ_PRESET := $(PRESET)
+python := /usr/bin/python3
+results := build/test-results
+# Test programs leave their counts there, for .ci/run to add up.
+gtest_xml = GTEST_OUTPUT=xml:$(results)/$(1)/
+
+.NOTPARALLEL:
+.DEFAULT_GOAL := help
+.PHONY: help build demo test test-unit test-asan test-contract test-sim test-e2e lab fuzz bench deb \
+        format format-check tidy clean-lab clean
+
+help: ## this list
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1\n\2/p' Makefile | xargs -d '\n' printf '  make %-15s %s\n'
+	@echo
+	@echo '  make test-unit PRESET=asan      make test-sim SEEDS=200      make test-e2e K=rollback'
+
+build: ## compile everything (PRESET=dev|release|asan|fuzz)
+	@tools/dev/build $(PRESET)
+
+demo: ## a machine comes up, an image is deployed, updated under load, and survives
+	@$(MAKE) --no-print-directory lab
+	@source tools/lab/environment && exec tools/demo/run
+
+test: ## everything: unit, contract, simulation, end to end
+	@rm -rf $(results)
+	@$(MAKE) --no-print-directory tidy
+	@$(MAKE) --no-print-directory test-unit
+	@$(MAKE) --no-print-directory test-contract
+	@$(MAKE) --no-print-directory test-sim
+	@$(MAKE) --no-print-directory test-e2e
+
+test-unit: ## unit tests, and contract suites on the fakes
+	@tools/dev/build $(PRESET)
+	@rm -rf $(results)/unit
+	@PLOYZ_BUILDER_ARGS="-e $(call gtest_xml,unit)" tools/dev/in-builder \
+	    ctest --test-dir build/$(PRESET) -L unit --output-on-failure $(ARGS)
+
+test-asan: ## the unit tests with AddressSanitizer and UBSan
+	@$(MAKE) --no-print-directory test-unit PRESET=asan
+
+test-contract: ## the drivers against the real thing, in a machine container (ARGS=--gtest_filter=…)
+	@tools/lab/contract-machine up
+	@tools/dev/build $(PRESET) contract_tests
+	@rm -rf $(results)/contract
+	@tools/lab/contract-machine exec env $(call gtest_xml,contract) \
+	    "$$(tools/dev/built $(PRESET) contract_tests)" $(ARGS)
+
+test-sim: ## the simulation: SEEDS=n schedules
+	@tools/dev/build $(PRESET) ployz_sim_program
+	@tools/dev/in-builder "$$(tools/dev/built $(PRESET) ployz_sim)" --seeds $(SEEDS) $(ARGS)
+
+test-e2e: ## scenarios on real machines in containers (K=expression, PYTEST_ARGS=…)
+	@$(MAKE) --no-print-directory lab
+	@source tools/lab/environment && exec $(python) -m pytest tests/e2e \
+	    --junit-xml=$(results)/e2e.xml $(if $(K),-k "$(K)") $(PYTEST_ARGS)
+
+lab: ## what demo, test-e2e and bench need: programs, package, machine image, samples
+	@tools/setup packages builder
+	@tools/dev/build dev ployz_load ployz_nats_put # tools here, not what is measured
+	@tools/setup machine samples
+
+fuzz: ## every fuzzer for FUZZ_SECONDS (60)
+	@tools/dev/build fuzz
+	@tools/dev/in-builder tools/dev/fuzz $(FUZZ_SECONDS)
+
+bench: ## ratios against docker run, Swarm and a static HAProxy
+	@$(MAKE) --no-print-directory lab PRESET=release
+	@export PLOYZ_PRESET=release && source tools/lab/environment && exec bench/run
+
+deb: ## dist/ployz_<version>_<arch>.deb, from the release build
+	@tools/dev/build-deb release
+
+format: ## clang-format the tree
+	@git ls-files -z '*.cc' '*.h' | xargs -0 tools/dev/in-builder clang-format -i
+
+format-check: ## fail if `make format` would change something
+	@git ls-files -z '*.cc' '*.h' | xargs -0 tools/dev/in-builder clang-format --dry-run -Werror
+
+tidy: ## house rules: include direction, sizes, banned calls
+	@tools/setup packages
+	@$(python) tools/tidy/run
+
+clean-lab: ## remove every machine, container and context that demo, tests and dev left
+	@tools/lab/clean
+
+clean: clean-lab ## also what was compiled
+	@rm -rf build bin dist

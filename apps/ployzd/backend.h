@@ -1,0 +1,46 @@
+// The API's service: answers from engine, store and drivers of this machine.
+#pragma once
+
+#include "api/service.h"
+#include "node.h"
+
+namespace ployz {
+
+class Backend : public ApiService {
+ public:
+  explicit Backend(Node& node) : node_(node) {}
+
+  Result<StatusReport> status() override;
+  Result<MeshReport> mesh_init(const MeshInitRequest& request, const EventSink& events) override;
+  Result<MeshReport> mesh() override;
+  Result<std::vector<MachineReport>> machines() override;
+  Result<Plan> deploy_preview(const DeployRequest& request) override;
+  Result<Operation> deploy(const DeployRequest& request, const EventSink& events,
+                           std::stop_token cancel) override;
+  Result<Plan> namespace_rm_preview(const NamespaceRmRequest& request) override;
+  Result<Operation> namespace_rm(const NamespaceRmRequest& request, const EventSink& events,
+                                 std::stop_token cancel) override;
+  Result<std::vector<NamespaceReport>> namespaces() override;
+  Result<NamespaceReport> namespace_inspect(const NamespaceName& name) override;
+  Result<std::vector<CommitEntry>> log(const NamespaceName& name, size_t limit) override;
+  Result<CommitEntry> show(std::string_view id_or_prefix) override;
+  Result<std::vector<InstanceReport>> instances(const NamespaceName& name) override;
+  Result<std::vector<Operation>> operations(size_t limit) override;
+  Result<Operation> operation(const OperationId& id) override;
+  Result<Operation> resume(const OperationId& id, const EventSink& events,
+                           std::stop_token cancel) override;
+  Result<Operation> abort(const OperationId& id, const EventSink& events) override;
+  Result<std::vector<ImageInfo>> images() override;
+  Result<ImageInfo> image(std::string_view reference) override;
+  Result<ImageInfo> image_load(const ByteSource& archive, std::string_view expected_id,
+                               std::string_view reference) override;
+  Status logs(const LogsRequest& request, const LogSink& sink, std::stop_token stop) override;
+  Result<ExecResult> exec(const ExecRequest& request) override;
+
+ private:
+  [[nodiscard]] Result<std::vector<InstanceId>> instances_for_logs(const LogsRequest& request);
+
+  Node& node_;
+};
+
+}  // namespace ployz

@@ -1,0 +1,45 @@
+#include "identity.h"
+
+#include "base/files.h"
+
+namespace ployz {
+namespace {
+constexpr uint64_t kVersion = 1;
+}
+
+Json to_json(const Identity& identity) {
+  return {{"version", kVersion},         {"network", identity.network},
+          {"machine", to_json(identity.machine)}, {"epoch", identity.epoch},
+          {"nats_url", identity.nats_url}, {"complete", identity.complete}};
+}
+
+Result<Identity> identity_from_json(const Json& json) {
+  if (TRY(get_uint(json, "version")) != kVersion) {
+    return fail(Code::unsupported, "the machine's identity is of another version",
+                "was ployz downgraded?");
+  }
+  Identity identity;
+  identity.network = TRY(get_string(json, "network"));
+  identity.machine = TRY(machine_from_json(TRY(get_object(json, "machine"))));
+  identity.epoch = TRY(get_uint(json, "epoch"));
+  identity.nats_url = TRY(get_string(json, "nats_url"));
+  identity.complete = TRY(get_bool(json, "complete"));
+  return identity;
+}
+
+Result<std::optional<Identity>> load_identity(const std::filesystem::path& path) {
+  const auto bytes = TRY(read_file(path));
+  if (!bytes) return std::nullopt;
+  auto identity = parse_json(*bytes).and_then(identity_from_json);
+  if (identity) return *std::move(identity);
+  Error error = std::move(identity).error();
+  error.code = Code::corrupt;
+  error.hint = "restore this file from a backup; ployzd does not guess who it is";
+  return fail(std::move(error).at(path.string()));
+}
+
+Status save_identity(const std::filesystem::path& path, const Identity& identity) {
+  return write_file(path, to_json(identity).dump(2) + "\n", 0600);
+}
+
+}  // namespace ployz

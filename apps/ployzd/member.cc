@@ -1,0 +1,88 @@
+#include "member.h"
+
+#include "base/files.h"
+#include "drivers/nats/commit_log.h"
+#include "drivers/nats/connection.h"
+#include "drivers/nats/key_value.h"
+#include "drivers/nats/rpc.h"
+#include "drivers/nats/server_config.h"
+#include "drivers/sqlite/step_journal.h"
+
+namespace ployz {
+namespace {
+
+class NatsMember final : public Member {
+ public:
+  NatsMember(Identity identity, const Config& config, std::unique_ptr<NatsConnection> connection,
+             std::unique_ptr<StepJournal> journal, const LocalDrivers& drivers)
+      : identity_(std::move(identity)),
+        connection_(std::move(connection)),
+        commits_(*connection_),
+        records_(*connection_),
+        rpc_(*connection_),
+        journal_(std::move(journal)),
+        agent_({identity_.machine, config.cluster_domain},
+               {drivers.containers, drivers.images, *journal_, drivers.prober, drivers.host,
+                drivers.clock}),
+        engine_(engine_config(config, identity_.machine.id),
+                {commits_, records_, rpc_, drivers.clock, drivers.entropy, drivers.executor}) {}
+
+  Status serve() {
+    service_ = TRY(rpc_.serve(identity_.machine.id, Target::agent,
+                              [this](const std::string& command, const Json& request) {
+                                return agent_.handle(command, request);
+                              }));
+    return {};
+  }
+
+  const Identity& identity() const override { return identity_; }
+  Engine& engine() override { return engine_; }
+  CommitLog& commits() override { return commits_; }
+  KeyValue& records() override { return records_; }
+  MachineRpc& rpc() override { return rpc_; }
+
+ private:
+  static EngineConfig engine_config(const Config& config, const MachineId& self) {
+    EngineConfig engine;
+    engine.self = self;
+    engine.cluster = cluster_config(config);
+    return engine;
+  }
+
+  Identity identity_;
+  std::unique_ptr<NatsConnection> connection_;
+  NatsCommitLog commits_;
+  NatsKeyValue records_;
+  NatsRpc rpc_;
+  std::unique_ptr<StepJournal> journal_;
+  Agent agent_;
+  Engine engine_;
+  std::unique_ptr<Subscription> service_;  // last: its handlers end before what they use
+};
+
+}  // namespace
+
+ClusterConfig cluster_config(const Config& config) {
+  return {config.cluster_domain, config.gateway_domain, config.gateway_listen_addr.port};
+}
+
+Result<std::unique_ptr<Member>> Member::join(const Identity& identity, const Config& config,
+                                             const Paths& paths, const LocalDrivers& drivers) {
+  const auto seed = TRY(read_file(paths.daemon_seed()));
+  if (!seed) {
+    return fail(Code::corrupt, paths.daemon_seed().string() + " is missing",
+                "restore it from a backup: it is this machine's key to its network");
+  }
+  NatsConfig nats;
+  nats.urls = {identity.nats_url};
+  nats.seed = *seed;
+  nats.name = "ployzd@" + identity.machine.name;
+  nats.inbox_prefix = inbox_prefix(identity.machine.id, NatsRole::daemon);
+  auto member = std::make_unique<NatsMember>(
+      identity, config, TRY(NatsConnection::open(std::move(nats))),
+      TRY(open_step_journal(paths.step_journal(), drivers.clock)), drivers);
+  TRY(member->serve());
+  return member;
+}
+
+}  // namespace ployz

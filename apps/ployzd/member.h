@@ -1,0 +1,51 @@
+// What exists only while this machine belongs to a network: the store seen through NATS, the agent
+// that answers for this machine, and the engine. Built once per life of the daemon.
+#pragma once
+
+#include <memory>
+
+#include "agent/agent.h"
+#include "engine/engine.h"
+#include "identity.h"
+#include "model/config.h"
+#include "paths.h"
+#include "ports/clock.h"
+#include "ports/containers.h"
+#include "ports/host.h"
+#include "ports/units.h"
+
+namespace ployz {
+
+// The drivers of this machine that need no network. Owned by main().
+struct LocalDrivers {
+  Containers& containers;
+  Images& images;
+  ContainerNetwork& network;
+  Units& units;
+  Prober& prober;
+  HostFacts& host;
+  Clock& clock;
+  Entropy& entropy;
+  Executor& executor;
+};
+
+class Member {
+ public:
+  // Connects in the background: with the store away the daemon still starts and says so when asked.
+  // `corrupt` or `denied`: keys or journal cannot be read.
+  [[nodiscard]] static Result<std::unique_ptr<Member>> join(const Identity& identity,
+                                                            const Config& config,
+                                                            const Paths& paths,
+                                                            const LocalDrivers& drivers);
+  virtual ~Member() = default;
+
+  [[nodiscard]] virtual const Identity& identity() const = 0;
+  [[nodiscard]] virtual Engine& engine() = 0;
+  [[nodiscard]] virtual CommitLog& commits() = 0;
+  [[nodiscard]] virtual KeyValue& records() = 0;
+  [[nodiscard]] virtual MachineRpc& rpc() = 0;
+};
+
+[[nodiscard]] ClusterConfig cluster_config(const Config& config);
+
+}  // namespace ployz

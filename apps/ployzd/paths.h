@@ -1,0 +1,31 @@
+// Where things are on a machine. One place, because systemd units, the router and the package name
+// the same files (packaging/).
+#pragma once
+
+#include <filesystem>
+
+namespace ployz {
+
+struct Paths {
+  std::filesystem::path data;                        // config: data_dir
+  std::filesystem::path runtime = "/run/ployz";
+
+  [[nodiscard]] std::filesystem::path identity() const { return data / "machine.json"; }
+  [[nodiscard]] std::filesystem::path daemon_seed() const { return data / "keys/daemon.nk"; }
+  [[nodiscard]] std::filesystem::path router_seed() const { return data / "keys/router.nk"; }
+  [[nodiscard]] std::filesystem::path step_journal() const { return data / "agent/steps.sqlite"; }
+  [[nodiscard]] std::filesystem::path nats_config() const { return data / "nats/nats.conf"; }
+  [[nodiscard]] std::filesystem::path nats_store() const { return data / "nats/store"; }
+  [[nodiscard]] std::filesystem::path router_config() const { return data / "router/router.json"; }
+  [[nodiscard]] std::filesystem::path gateway() const { return data / "haproxy"; }
+  [[nodiscard]] std::filesystem::path dns() const { return data / "knot"; }
+};
+
+namespace unit {
+inline constexpr auto kNats = "ployz-nats.service";
+inline constexpr auto kHaproxy = "ployz-haproxy.service";
+inline constexpr auto kKnot = "ployz-knot.service";
+inline constexpr auto kRouter = "ployz-router.service";
+}  // namespace unit
+
+}  // namespace ployz

@@ -1,0 +1,163 @@
+#include "agent/step_executor.h"
+
+#include <format>
+
+namespace ployz {
+namespace {
+
+template <class... Ts>
+struct Overloaded : Ts... {
+  using Ts::operator()...;
+};
+
+Json done() { return Json::object(); }
+
+Result<Json> done_if(const Status& status) {
+  if (!status) return fail(status.error());
+  return done();
+}
+
+Result<Json> ensure_image(Images& images, const EnsureImage& action) {
+  const auto present = TRY(images.find(action.image_id.empty() ? action.reference
+                                                               : action.image_id));
+  if (present) return Json{{"image_id", present->id}};
+  const ImageInfo pulled = TRY(images.pull(action.reference));
+  if (action.image_id.empty() || pulled.id == action.image_id) {
+    return Json{{"image_id", pulled.id}};
+  }
+  // The id may be a digest of the registry's manifest, by which the engine finds the image too.
+  if (const auto found = TRY(images.find(action.image_id))) return Json{{"image_id", found->id}};
+  return fail(Code::precondition,
+              std::format("image {} is now {}, not {} as planned", action.reference, pulled.id,
+                          action.image_id),
+              "the tag has moved; run the command again");
+}
+
+StepKey key_of(const StepRequest& request, StepVerb verb) {
+  return {request.operation, request.step, verb};
+}
+
+std::string name_of(const StepRequest& request) {
+  return std::format("step {} of operation {}", request.step.str(), request.operation.str());
+}
+
+}  // namespace
+
+struct StepExecutor::Execution {
+  StepVerb verb = StepVerb::apply;
+  size_t index = 0;
+  std::stop_source stop;
+  std::optional<Result<Json>> result;  // set once, when it has ended
+};
+
+Result<Json> StepExecutor::run(const StepRequest& request) {
+  TRY(ports_.journal.admit(request.operation, request.attempt));
+  bool mine = false;
+  const std::shared_ptr<Execution> execution = begin(request, mine);
+  if (!mine) return *execution->result;
+  Result<Json> result = execute(request, execution->stop.get_token());
+  end(request, *execution, result);
+  return result;
+}
+
+// Returns when the step's slot was free and is now ours (`mine`), or when the very same request,
+// running meanwhile, has ended.
+std::shared_ptr<StepExecutor::Execution> StepExecutor::begin(const StepRequest& request,
+                                                             bool& mine) {
+  const Slot slot{request.operation, request.step};
+  std::unique_lock lock(mutex_);
+  while (true) {
+    const auto it = running_.find(slot);
+    if (it == running_.end()) break;
+    const std::shared_ptr<Execution> other = it->second;
+    if (other->verb == request.verb && other->index == request.index) {
+      changed_.wait(lock, [&] { return other->result.has_value(); });
+      mine = false;
+      return other;
+    }
+    if (request.verb == StepVerb::undo && other->verb == StepVerb::apply) {
+      lock.unlock();
+      other->stop.request_stop();
+      lock.lock();
+    }
+    changed_.wait(lock, [&] { return other->result.has_value(); });
+  }
+  mine = true;
+  auto execution = std::make_shared<Execution>();
+  execution->verb = request.verb;
+  execution->index = request.index;
+  running_.emplace(slot, execution);
+  return execution;
+}
+
+void StepExecutor::end(const StepRequest& request, Execution& execution,
+                       const Result<Json>& result) {
+  {
+    const std::lock_guard lock(mutex_);
+    execution.result = result;
+    running_.erase({request.operation, request.step});
+  }
+  changed_.notify_all();
+}
+
+Result<Json> StepExecutor::execute(const StepRequest& request, std::stop_token stop) {
+  // Again: a higher attempt may have come while this one waited for its turn.
+  TRY(ports_.journal.admit(request.operation, request.attempt));
+  return request.verb == StepVerb::apply ? apply(request, stop) : undo(request, stop);
+}
+
+Result<Json> StepExecutor::apply(const StepRequest& request, std::stop_token stop) {
+  if (TRY(ports_.journal.find(key_of(request, StepVerb::undo)))) {
+    return fail(Code::conflict, name_of(request) + " was undone and cannot be applied any more");
+  }
+  const StepKey key = key_of(request, StepVerb::apply);
+  if (const auto first = TRY(ports_.journal.find(key))) return *first;
+  Json result = TRY(act(request, stop));
+  TRY(ports_.journal.record(key, result));
+  return result;
+}
+
+// The undo's record is an object: index of the undo action → its result.
+Result<Json> StepExecutor::undo(const StepRequest& request, std::stop_token stop) {
+  const StepKey key = key_of(request, StepVerb::undo);
+  Json all = TRY(ports_.journal.find(key)).value_or(Json::object());
+  const std::string index = std::to_string(request.index);
+  if (all.contains(index)) return all[index];
+  reservations_.release(request.operation);
+  Json result = TRY(act(request, stop));
+  all[index] = result;
+  TRY(ports_.journal.record(key, all));
+  return result;
+}
+
+Result<Json> StepExecutor::act(const StepRequest& request, std::stop_token stop) {
+  Containers& containers = ports_.containers;
+  const auto not_mine = [&]() -> Result<Json> {
+    return fail(Code::invalid, name_of(request) + " is for a router, not for an agent");
+  };
+  return std::visit(
+      Overloaded{
+          [&](const EnsureImage& action) { return ensure_image(ports_.images, action); },
+          [&](const RunInstance& action) {
+            return done_if(containers.ensure_running(
+                {action, request.operation, config_.self.overlay_address,
+                 action.name_space.str() + "." + config_.cluster_domain}));
+          },
+          [&](const AwaitReady& action) { return readiness_.wait(action, stop); },
+          [&](const StopInstance& action) {
+            readiness_.cancel(action.instance);
+            return done_if(containers.stop(action.instance, action.grace));
+          },
+          [&](const StartInstance& action) { return done_if(containers.start(action.instance)); },
+          [&](const RemoveInstance& action) {
+            readiness_.cancel(action.instance);
+            return done_if(containers.remove(action.instance, action.grace));
+          },
+          [&](const PrepareRoutes&) { return not_mine(); },
+          [&](const DiscardRoutes&) { return not_mine(); },
+          [&](const DrainRoutes&) { return not_mine(); },
+      },
+      request.action);
+}
+
+}  // namespace ployz

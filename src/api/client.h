@@ -1,0 +1,82 @@
+// The API of a daemon, from the other side of its control socket. One method per route; documents
+// come back as the JSON the daemon sent (goldens: src/api/testdata), because that is what a command
+// prints, and a newer daemon's additional fields survive.
+//
+// Errors: those of the daemon; `unavailable` with a hint when nobody listens; `denied` when the
+// socket may not be used; `unavailable` with effect unknown when the daemon went away in the middle
+// of a call that changes something — the operation may have ended either way, `op ls` tells.
+#pragma once
+
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/service.h"
+#include "base/http_client.h"
+#include "base/json.h"
+#include "base/result.h"
+
+namespace ployz {
+
+// A manifest on its way to the daemon: as somebody wrote it, or canonical JSON a program made.
+struct ManifestBody {
+  std::string text;
+  std::string file = "<stdin>";  // names it in messages
+  bool canonical = false;
+  bool whole_namespace = true;  // DeployRequest::whole_namespace
+};
+
+class ApiClient {
+ public:
+  explicit ApiClient(std::string socket_path) : http_(std::move(socket_path)) {}
+
+  [[nodiscard]] Result<Json> status() const { return get("/v1/status"); }
+  [[nodiscard]] Result<Json> mesh() const { return get("/v1/mesh"); }
+  [[nodiscard]] Result<Json> machines() const { return get("/v1/machines"); }
+  [[nodiscard]] Result<Json> namespaces() const { return get("/v1/namespaces"); }
+  [[nodiscard]] Result<Json> namespace_inspect(std::string_view name) const;
+  [[nodiscard]] Result<Json> log(std::string_view name, uint64_t limit) const;
+  [[nodiscard]] Result<Json> show(std::string_view commit) const;
+  [[nodiscard]] Result<Json> instances(std::string_view name_space) const;  // empty: of all
+  [[nodiscard]] Result<Json> operations(uint64_t limit) const;
+  [[nodiscard]] Result<Json> operation(std::string_view id) const;
+  [[nodiscard]] Result<Json> images() const { return get("/v1/images"); }
+  [[nodiscard]] Result<Json> image(std::string_view reference) const;
+  [[nodiscard]] Result<Json> image_load(const ByteSource& archive, std::string_view expected_id,
+                                        std::string_view reference, std::stop_token stop) const;
+  [[nodiscard]] Result<Json> exec(const ExecRequest& request) const;
+  // False from the sink ends it.
+  [[nodiscard]] Status logs(const LogsRequest& request, const LogSink& sink,
+                            std::stop_token stop) const;
+
+  [[nodiscard]] Result<Json> deploy_preview(const ManifestBody& manifest) const;
+  [[nodiscard]] Result<Json> namespace_rm_preview(std::string_view name, bool volumes) const;
+
+  // Calls that change something: events as they come, then the result. They go on in the daemon
+  // when this side goes away.
+  [[nodiscard]] Result<Json> mesh_init(const MeshInitRequest& request,
+                                       const EventSink& events) const;
+  [[nodiscard]] Result<Json> deploy(const ManifestBody& manifest, const EventSink& events) const;
+  [[nodiscard]] Result<Json> namespace_rm(std::string_view name, bool volumes,
+                                          const EventSink& events) const;
+  [[nodiscard]] Result<Json> watch(std::string_view operation, const EventSink& events) const;
+  [[nodiscard]] Result<Json> resume(std::string_view operation, const EventSink& events) const;
+  [[nodiscard]] Result<Json> abort(std::string_view operation, const EventSink& events) const;
+
+  [[nodiscard]] const std::string& socket_path() const { return http_.socket_path(); }
+
+ private:
+  [[nodiscard]] Result<Json> get(std::string target) const;
+  [[nodiscard]] Result<Json> call(const HttpRequest& request) const;
+  // Answers of application/x-ndjson; returns what stands behind "result".
+  [[nodiscard]] Result<Json> stream(const HttpRequest& request,
+                                    const std::function<bool(const Json&)>& on_line,
+                                    std::stop_token stop) const;
+  [[nodiscard]] Result<Json> change(HttpRequest request, const EventSink& events) const;
+  [[nodiscard]] Error explain(Error error) const;
+
+  HttpClient http_;
+};
+
+}  // namespace ployz

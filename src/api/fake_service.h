@@ -1,0 +1,155 @@
+// An ApiService in memory for tests of routes, client and commands: answers what a test put into
+// its fields, and records what it was asked.
+#pragma once
+
+#include <condition_variable>
+#include <mutex>
+
+#include "api/service.h"
+
+namespace ployz {
+
+class FakeService : public ApiService {
+ public:
+  StatusReport status_report;
+  MeshReport mesh_report;
+  std::vector<MachineReport> machine_list;
+  std::vector<NamespaceReport> namespace_list;
+  std::vector<CommitEntry> commits;
+  std::vector<InstanceReport> instance_list;
+  std::vector<Operation> operation_list;
+  std::vector<ImageInfo> image_list;
+  Plan plan;
+  std::vector<LogChunk> log_chunks;
+  ExecResult exec_result;
+  Operation result;              // of deploy, namespace_rm, resume and abort
+  std::vector<Event> events;     // told before that
+  std::optional<Error> error;    // returned by everything, when set
+  bool wait_for_cancel = false;  // deploy ends, `aborted`, only when it is canceled
+  bool follow_forever = false;   // logs end only when stopped
+
+  // What was asked.
+  std::optional<DeployRequest> deployed;
+  std::optional<NamespaceRmRequest> removed;
+  std::optional<LogsRequest> logged;
+  std::optional<ExecRequest> executed;
+  std::string loaded;
+  std::atomic<int> deploys_done = 0;
+  std::atomic<bool> logs_stopped = false;
+
+  Result<StatusReport> status() override { return answer(status_report); }
+  Result<MeshReport> mesh_init(const MeshInitRequest& request, const EventSink& sink) override {
+    mesh_report.name = request.name;
+    tell(sink);
+    return answer(mesh_report);
+  }
+  Result<MeshReport> mesh() override { return answer(mesh_report); }
+  Result<std::vector<MachineReport>> machines() override { return answer(machine_list); }
+  Result<Plan> deploy_preview(const DeployRequest& request) override {
+    deployed = request;
+    return answer(plan);
+  }
+  Result<Operation> deploy(const DeployRequest& request, const EventSink& sink,
+                           std::stop_token cancel) override {
+    deployed = request;
+    tell(sink);
+    auto out = result;
+    if (wait_for_cancel && wait(cancel)) out.outcome = Outcome::aborted;
+    ++deploys_done;
+    return answer(out);
+  }
+  Result<Plan> namespace_rm_preview(const NamespaceRmRequest& request) override {
+    removed = request;
+    return answer(plan);
+  }
+  Result<Operation> namespace_rm(const NamespaceRmRequest& request, const EventSink& sink,
+                                 std::stop_token) override {
+    removed = request;
+    tell(sink);
+    return answer(result);
+  }
+  Result<std::vector<NamespaceReport>> namespaces() override { return answer(namespace_list); }
+  Result<NamespaceReport> namespace_inspect(const NamespaceName& name) override {
+    for (auto& report : namespace_list)
+      if (report.newest.commit.name_space == name) return answer(report);
+    return fail(Code::not_found, "no namespace '" + name.str() + "'", "ployzctl namespace ls");
+  }
+  Result<std::vector<CommitEntry>> log(const NamespaceName&, size_t limit) override {
+    auto out = commits;
+    out.resize(std::min(limit, out.size()));
+    return answer(out);
+  }
+  Result<CommitEntry> show(std::string_view id) override {
+    for (auto& entry : commits)
+      if (entry.commit.id.str().starts_with(id)) return answer(entry);
+    return fail(Code::not_found, std::format("no commit '{}'", id));
+  }
+  Result<std::vector<InstanceReport>> instances(const NamespaceName&) override {
+    return answer(instance_list);
+  }
+  Result<std::vector<Operation>> operations(size_t) override { return answer(operation_list); }
+  Result<Operation> operation(const OperationId& id) override {
+    for (auto& operation : operation_list)
+      if (operation.id == id) return answer(operation);
+    return fail(Code::not_found, "no operation '" + id.str() + "'");
+  }
+  Result<Operation> resume(const OperationId&, const EventSink& sink, std::stop_token) override {
+    tell(sink);
+    return answer(result);
+  }
+  Result<Operation> abort(const OperationId&, const EventSink& sink) override {
+    tell(sink);
+    return answer(result);
+  }
+  Result<std::vector<ImageInfo>> images() override { return answer(image_list); }
+  Result<ImageInfo> image(std::string_view reference) override {
+    for (auto& image : image_list)
+      if (image.id == reference || std::ranges::contains(image.references, reference))
+        return answer(image);
+    return fail(Code::not_found, std::format("no image '{}'", reference));
+  }
+  Result<ImageInfo> image_load(const ByteSource& archive, std::string_view expected_id,
+                               std::string_view reference) override {
+    loaded.clear();
+    std::string piece(1000, '\0');
+    while (true) {
+      auto got = archive(piece);
+      if (!got) return fail(got.error());
+      if (*got == 0) break;
+      loaded.append(piece, 0, *got);
+    }
+    image_list.push_back({std::string(expected_id), {std::string(reference)}, {}, loaded.size()});
+    return answer(image_list.back());
+  }
+  Status logs(const LogsRequest& request, const LogSink& sink, std::stop_token stop) override {
+    logged = request;
+    if (error) return fail(*error);
+    for (const LogChunk& chunk : log_chunks)
+      if (!sink(chunk)) return {};
+    if (follow_forever) logs_stopped = wait(stop);
+    return {};
+  }
+  Result<ExecResult> exec(const ExecRequest& request) override {
+    executed = request;
+    return answer(exec_result);
+  }
+
+ private:
+  template <class T>
+  Result<T> answer(T value) const {
+    if (error) return fail(*error);
+    return value;
+  }
+  void tell(const EventSink& sink) const {
+    for (const Event& event : events) sink(event);
+  }
+  static bool wait(const std::stop_token& stop) {
+    std::mutex mutex;
+    std::condition_variable_any changed;
+    std::unique_lock lock(mutex);
+    changed.wait(lock, stop, [] { return false; });
+    return stop.stop_requested();
+  }
+};
+
+}  // namespace ployz

@@ -1,0 +1,83 @@
+#include "api/routes.h"
+
+#include <format>
+
+namespace ployz {
+namespace {
+
+constexpr ApiRoute kRoutes[] = {
+    {"GET", "/v1/status", false, handlers::status},
+    {"GET", "/v1/mesh", false, handlers::mesh},
+    {"POST", "/v1/mesh/init", false, handlers::mesh_init},
+    {"GET", "/v1/machines", false, handlers::machines},
+    {"POST", "/v1/deploy", false, handlers::deploy},
+    {"POST", "/v1/deploy/preview", false, handlers::deploy_preview},
+    {"GET", "/v1/namespaces", false, handlers::namespaces},
+    {"GET", "/v1/namespaces/*", false, handlers::namespace_inspect},
+    {"DELETE", "/v1/namespaces/*", false, handlers::namespace_rm},
+    {"GET", "/v1/namespaces/*/rm-preview", false, handlers::namespace_rm_preview},
+    {"GET", "/v1/namespaces/*/commits", false, handlers::log},
+    {"GET", "/v1/commits/*", false, handlers::show},
+    {"GET", "/v1/instances", false, handlers::instances},
+    {"GET", "/v1/operations", false, handlers::operations},
+    {"GET", "/v1/operations/*", false, handlers::operation},
+    {"GET", "/v1/operations/*/events", false, handlers::operation_events},
+    {"POST", "/v1/operations/*/resume", false, handlers::operation_resume},
+    {"POST", "/v1/operations/*/abort", false, handlers::operation_abort},
+    {"GET", "/v1/images", false, handlers::images},
+    {"GET", "/v1/images/inspect", false, handlers::image},
+    {"POST", "/v1/images/load", true, handlers::image_load},
+    {"GET", "/v1/logs", false, handlers::logs},
+    {"POST", "/v1/exec", false, handlers::exec},
+};
+
+std::string_view next_segment(std::string_view& path) {
+  path.remove_prefix(std::min<size_t>(path.size(), 1));  // the slash
+  const size_t end = std::min(path.find('/'), path.size());
+  const auto segment = path.substr(0, end);
+  path.remove_prefix(end);
+  return segment;
+}
+
+bool matches(std::string_view pattern, std::string_view path, std::vector<std::string>& params) {
+  params.clear();
+  while (!pattern.empty() && !path.empty()) {
+    const auto want = next_segment(pattern);
+    const auto have = next_segment(path);
+    if (want == "*") {
+      if (have.empty()) return false;
+      params.emplace_back(have);
+    } else if (want != have) {
+      return false;
+    }
+  }
+  return pattern.empty() && path.empty();
+}
+
+}  // namespace
+
+std::span<const ApiRoute> api_routes() {
+  return kRoutes;
+}
+
+Result<const ApiRoute*> find_route(std::string_view method, std::string_view path,
+                                   std::vector<std::string>& params) {
+  std::string allowed;
+  for (const ApiRoute& route : kRoutes) {
+    if (!matches(route.pattern, path, params)) continue;
+    if (route.method == method) return &route;
+    allowed += std::format("{}{}", allowed.empty() ? "" : ", ", route.method);
+  }
+  if (!allowed.empty())
+    return fail(Code::unsupported, std::format("{} is not possible on {}", method, path),
+                std::format("allowed: {}", allowed));
+  return fail(
+      Code::not_found, std::format("the API has no {}", path),
+      "client and daemon may be of different versions: ployzctl --version, ployzctl status");
+}
+
+void serve_route(const ApiRoute& route, RouteContext& context) {
+  if (auto done = route.handle(context); !done) reply_error(context.response, done.error());
+}
+
+}  // namespace ployz

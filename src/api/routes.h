@@ -1,0 +1,78 @@
+// The HTTP API: which request is which call of ApiService. docs/cli/api.md lists it for people.
+//
+// Reads answer one JSON document. Calls that change something answer application/x-ndjson: one
+// Event a line, and last {"result": …} or {"error": …}; the call goes on when the client leaves.
+// Errors before that: {"error": {code, message, hint, details}} with an HTTP status.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/http.h"
+#include "api/live_operations.h"
+#include "api/service.h"
+
+namespace ployz {
+
+struct RouteContext {
+  ApiService& service;
+  LiveOperations& live;
+  const ApiRequest& request;
+  ApiResponse& response;
+  std::vector<std::string> params;  // what stood where the pattern has "*"
+};
+
+struct ApiRoute {
+  std::string_view method;
+  std::string_view pattern;  // "/v1/operations/*/events"
+  bool streams_body = false;
+  Status (*handle)(RouteContext& context);  // an Error that is returned becomes the reply
+};
+
+// Every route, in no order: patterns do not overlap.
+[[nodiscard]] std::span<const ApiRoute> api_routes();
+
+// `params` receives what matched "*". `not_found` without such a path; `unsupported` with the
+// allowed methods in the hint when only the method is wrong.
+[[nodiscard]] Result<const ApiRoute*> find_route(std::string_view method, std::string_view path,
+                                                 std::vector<std::string>& params);
+
+// Runs the handler; every outcome ends in `response`.
+void serve_route(const ApiRoute& route, RouteContext& context);
+
+namespace handlers {  // routes_read.cc, routes_change.cc, routes_stream.cc
+Status status(RouteContext& c);
+Status mesh(RouteContext& c);
+Status machines(RouteContext& c);
+Status namespaces(RouteContext& c);
+Status namespace_inspect(RouteContext& c);
+Status log(RouteContext& c);
+Status show(RouteContext& c);
+Status instances(RouteContext& c);
+Status operations(RouteContext& c);
+Status operation(RouteContext& c);
+Status images(RouteContext& c);
+Status image(RouteContext& c);
+Status deploy_preview(RouteContext& c);
+Status namespace_rm_preview(RouteContext& c);
+Status mesh_init(RouteContext& c);
+Status deploy(RouteContext& c);
+Status namespace_rm(RouteContext& c);
+Status operation_resume(RouteContext& c);
+Status operation_abort(RouteContext& c);
+Status operation_events(RouteContext& c);
+Status image_load(RouteContext& c);
+Status logs(RouteContext& c);
+Status exec(RouteContext& c);
+}  // namespace handlers
+
+// The DeployRequest of a body (also the entry of the fuzzer). Content type
+// application/vnd.ployz.manifest+json is canonical JSON; everything else is a manifest as people
+// write it, `file` naming it in messages. Query: file, whole (default true).
+[[nodiscard]] Result<DeployRequest> deploy_request_of(const ApiRequest& request);
+
+// What a preview answers: the plan's changes and steps, without environment.
+[[nodiscard]] Json preview_to_json(const Plan& plan);
+
+}  // namespace ployz

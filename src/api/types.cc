@@ -1,0 +1,154 @@
+#include "api/types.h"
+
+#include <format>
+
+namespace ployz {
+namespace {
+
+template <class T>
+Json list_of(const std::vector<T>& items) {
+  Json out = Json::array();
+  for (const T& item : items) out.push_back(to_json(item));
+  return out;
+}
+
+Status only_fields(const Json& json, std::initializer_list<std::string_view> known) {
+  if (!json.is_object()) return fail(Code::invalid, "the request is not a JSON object");
+  for (const auto& item : json.items())
+    if (std::ranges::find(known, item.key()) == known.end())
+      return fail(Code::invalid, std::format("unknown field '{}'", item.key()));
+  return {};
+}
+
+}  // namespace
+
+Json summary_to_json(const CommitEntry& entry) {
+  const Commit& commit = entry.commit;
+  Json services = Json::array();
+  for (const CommittedService& service : commit.services)
+    services.push_back({{"name", service.service.name.str()},
+                        {"image", service.service.container.image},
+                        {"image_id", service.service.container.image_id},
+                        {"revision", service.revision.str()},
+                        {"instances", service.instances.size()}});
+  return {{"sequence", entry.sequence},
+          {"id", commit.id.str()},
+          {"namespace", commit.name_space.str()},
+          {"kind", to_string(commit.kind)},
+          {"operation", commit.operation.str()},
+          {"parent_sequence", commit.parent_sequence},
+          {"created_at_ms", commit.created_at_ms},
+          {"manifest_digest", commit.manifest_digest},
+          {"removed", commit.removed},
+          {"services", std::move(services)},
+          {"volumes", commit.volumes.size()}};
+}
+
+Json to_json(const CommitEntry& entry) {
+  return {{"sequence", entry.sequence}, {"commit", to_json(entry.commit)}};
+}
+
+Json to_json(const ComponentReport& report) {
+  return {{"name", report.name}, {"healthy", report.healthy}, {"detail", report.detail}};
+}
+
+Json to_json(const StatusReport& report) {
+  Json unfinished = Json::array();
+  for (const OperationId& id : report.unfinished) unfinished.push_back(id.str());
+  return {{"api_version", kApiVersion},
+          {"version", report.version},
+          {"network", report.network},
+          {"machine", report.machine ? to_json(*report.machine) : Json()},
+          {"started_at_ms", report.started_at_ms},
+          {"components", list_of(report.components)},
+          {"namespaces", report.namespaces},
+          {"instances", report.instances},
+          {"unfinished", std::move(unfinished)}};
+}
+
+Json to_json(const MeshInitRequest& request) {
+  return {{"name", request.name}};
+}
+
+Json to_json(const MeshReport& report) {
+  return {{"name", report.name},
+          {"outcome", report.created ? "created" : "unchanged"},
+          {"cluster_cidr", report.cluster_cidr},
+          {"cluster_domain", report.cluster_domain},
+          {"gateway_domain", report.gateway_domain},
+          {"gateway_address", report.gateway_address},
+          {"machines", report.machines},
+          {"store_machines", report.store_machines},
+          {"epoch", report.epoch},
+          {"ready", report.not_ready.empty()},
+          {"not_ready", report.not_ready}};
+}
+
+Json to_json(const MachineReport& report) {
+  return {{"machine", to_json(report.machine)},
+          {"self", report.self},
+          {"reachable", report.facts.has_value()},
+          {"facts", report.facts ? to_json(*report.facts) : Json()},
+          {"error", report.silent ? error_to_json(*report.silent) : Json()},
+          {"round_trip_us", report.round_trip_us}};
+}
+
+Json to_json(const EndpointReport& report) {
+  return {{"kind", report.kind}, {"service", report.service.str()}, {"where", report.where}};
+}
+
+Json to_json(const NamespaceReport& report) {
+  Json out = to_json(report.newest);
+  out["endpoints"] = list_of(report.endpoints);
+  return out;
+}
+
+Json to_json(const InstanceReport& report) {
+  Json out = to_json(report.found);
+  out["machine"] = report.machine.str();
+  out["machine_name"] = report.machine_name;
+  out["image"] = report.image;
+  out["committed"] = report.committed;
+  return out;
+}
+
+Json to_json(const LogChunk& chunk) {
+  return {{"instance", chunk.instance.str()}, {"text", chunk.text}};
+}
+
+Json to_json(const ExecRequest& request) {
+  return {{"instance", request.instance.str()},
+          {"command", request.command},
+          {"timeout_ms", request.timeout_ms}};
+}
+
+Json to_json(const ExecResult& result) {
+  return {{"exit_code", result.exit_code}, {"output", result.output}};
+}
+
+Json to_json(const ImageInfo& image) {
+  return {{"id", image.id},
+          {"references", image.references},
+          {"layers", image.layers},
+          {"size_bytes", image.size_bytes}};
+}
+
+Result<MeshInitRequest> mesh_init_request_from_json(const Json& json) {
+  TRY(only_fields(json, {"name"}));
+  MeshInitRequest request{TRY(get_string(json, "name"))};
+  TRY(check_dns_label(request.name, "network name"));
+  return request;
+}
+
+Result<ExecRequest> exec_request_from_json(const Json& json) {
+  TRY(only_fields(json, {"instance", "command", "timeout_ms"}));
+  ExecRequest request;
+  request.instance = InstanceId(TRY(get_string(json, "instance")));
+  request.command = TRY(get_strings(json, "command"));
+  request.timeout_ms = TRY(get_uint_or(json, "timeout_ms", request.timeout_ms));
+  if (request.command.empty() || request.command.front().empty())
+    return fail(Code::invalid, "'command' is empty");
+  return request;
+}
+
+}  // namespace ployz

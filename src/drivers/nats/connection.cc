@@ -1,0 +1,326 @@
+#include "drivers/nats/connection.h"
+
+#include <format>
+#include <map>
+#include <mutex>
+#include <thread>
+
+#include <sodium.h>
+
+#include "drivers/nats/guarded.h"
+#include "drivers/nats/handle.h"
+#include "drivers/nats/pending_requests.h"
+
+namespace ployz {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr int64_t kFlushTimeoutMs = 2000;
+// The server's and the library's texts are cut at 256 characters.
+constexpr size_t kComparedSubject = 150;
+
+bool names_subject(std::string_view text, std::string_view subject) {
+  return text.contains("\"" + std::string(subject.substr(0, kComparedSubject)));
+}
+
+std::string random_token() {
+  std::array<unsigned char, 12> bytes{};
+  randombytes_buf(bytes.data(), bytes.size());
+  std::array<char, 2 * bytes.size() + 1> text{};
+  sodium_bin2hex(text.data(), text.size(), bytes.data(), bytes.size());
+  return text.data();
+}
+
+Error lost() {
+  return {Code::timeout, Effect::unknown, "the connection to the NATS server was lost before its answer",
+          {}, {}};
+}
+
+Error denied(std::string_view what) {
+  return {Code::denied, Effect::none, std::format("the NATS server refused this: {}", what), {}, {}};
+}
+
+// A subscription as asked for; the library's own object is made anew on every session.
+struct Channel {
+  Channel(std::string subject, NatsConnection::MessageHandler handler)
+      : subject(std::move(subject)), handler(std::move(handler)) {}
+  std::string subject;
+  Guarded<NatsMessage> handler;
+  NatsSubscriptionHandle attached;  // guarded by routes_mutex
+};
+using ChannelRef = std::shared_ptr<Channel>;
+
+void on_message(natsConnection*, natsSubscription*, natsMsg* raw, void* closure) {
+  const NatsMsgHandle msg(raw);
+  (*static_cast<ChannelRef*>(closure))->handler(to_message(msg.get()));
+}
+
+void on_complete(void* closure) { delete static_cast<ChannelRef*>(closure); }
+
+}  // namespace
+
+struct NatsConnection::Impl {
+  NatsConfig config;
+  std::optional<Nkey> key;
+  std::string inbox;  // unique to this object
+
+  mutable std::mutex mutex;
+  std::condition_variable changed;
+  NatsSession session;   // null: not connected
+  int live_sessions = 0;  // connected and not yet reported closed; -1 for a moment is possible
+  Clock::time_point lost_at = Clock::now();
+  Error last_error{Code::unavailable, Effect::none, "not yet connected to the NATS server", {}, {}};
+  bool stopping = false;
+
+  std::mutex routes_mutex;  // taken before `mutex`
+  uint64_t next_id = 1;
+  std::map<uint64_t, ChannelRef> routes;
+  std::map<uint64_t, std::shared_ptr<Guarded<>>> listeners;
+
+  PendingRequests pending;
+  std::unique_ptr<Subscription> replies;
+  std::jthread keeper;
+
+  void keep_connected();
+  Status attach(const NatsSession& to, const ChannelRef& route);
+  void serve_session(const NatsSession& connected);
+  void refused(std::string_view text);
+  Result<NatsSession> current(Clock::time_point deadline);
+  Result<std::unique_ptr<Subscription>> add_route(const std::string& subject,
+                                                  MessageHandler handler);
+
+  static void closed(natsConnection*, void* closure) {
+    auto& self = *static_cast<Impl*>(closure);
+    const std::lock_guard lock(self.mutex);
+    --self.live_sessions;
+    self.changed.notify_all();
+  }
+  static void error(natsConnection* session, natsSubscription*, natsStatus status, void* closure) {
+    if (status == NATS_NOT_PERMITTED) {
+      static_cast<Impl*>(closure)->refused(last_error_text(session));
+    }
+  }
+};
+
+namespace {
+
+// Ends a route or a listener.
+class Registration : public Subscription {
+ public:
+  explicit Registration(std::function<void()> end) : end_(std::move(end)) {}
+  ~Registration() override { end_(); }
+
+ private:
+  std::function<void()> end_;
+};
+
+}  // namespace
+
+void NatsConnection::Impl::refused(std::string_view text) {
+  const std::string api = std::format("$JS.{}.API.", config.domain);
+  const auto named = [&](std::string_view subject) {
+    if (names_subject(text, subject)) return true;
+    // The server of the domain names the subject it rewrote this to.
+    return subject.starts_with(api) &&
+           names_subject(text, "$JS.API." + std::string(subject.substr(api.size())));
+  };
+  pending.fail_if(named, denied(text));
+}
+
+Status NatsConnection::Impl::attach(const NatsSession& to, const ChannelRef& route) {
+  natsSubscription* raw = nullptr;
+  auto closure = std::make_unique<ChannelRef>(route);  // the library's, until on_complete
+  const natsStatus s = natsConnection_Subscribe(&raw, to.get(), route->subject.c_str(), on_message,
+                                                closure.get());
+  if (s != NATS_OK) {
+    return fail(Code::unavailable,
+                std::format("subscribing to {}: {}", route->subject, natsStatus_GetText(s)));
+  }
+  route->attached.reset(raw);
+  // What arrives is bounded elsewhere: replies by requests, feeds by flow control, commands by
+  // their senders' timeouts. Dropping silently is what must not happen.
+  (void)natsSubscription_SetPendingLimits(raw, -1, -1);
+  (void)natsSubscription_SetOnCompleteCB(raw, on_complete, closure.release());
+  return {};
+}
+
+void NatsConnection::Impl::serve_session(const NatsSession& connected) {
+  std::vector<std::shared_ptr<Guarded<>>> told;
+  {
+    const std::lock_guard routes_lock(routes_mutex);
+    for (const auto& [id, route] : routes) (void)attach(connected, route);
+    (void)natsConnection_FlushTimeout(connected.get(), kFlushTimeoutMs);
+    for (const auto& [id, listener] : listeners) told.push_back(listener);
+    const std::lock_guard lock(mutex);
+    ++live_sessions;
+    session = connected;
+    changed.notify_all();
+  }
+  for (const auto& listener : told) (*listener)();
+  std::unique_lock lock(mutex);
+  changed.wait(lock, [this] { return stopping || live_sessions <= 0; });
+  session.reset();
+  lost_at = Clock::now();
+  last_error = {Code::unavailable, Effect::none, "the connection to the NATS server was lost",
+                "systemctl status ployz-nats.service", {}};
+  lock.unlock();
+  pending.fail_all(lost());
+  natsConnection_Close(connected.get());
+  lock.lock();
+  changed.wait(lock, [this] { return live_sessions <= 0; });
+}
+
+void NatsConnection::Impl::keep_connected() {
+  auto wait = config.reconnect_wait;
+  const NatsEvents events{&Impl::closed, &Impl::error, this};
+  std::unique_lock lock(mutex);
+  while (!stopping) {
+    lock.unlock();
+    auto connected = connect_session(config, key ? &*key : nullptr, events);
+    if (connected) {
+      serve_session(*connected);
+      wait = config.reconnect_wait;
+    }
+    lock.lock();
+    if (!connected) last_error = std::move(connected).error();
+    changed.wait_for(lock, wait, [this] { return stopping; });
+    wait = std::min(wait * 2, kMaxReconnectWait);
+  }
+}
+
+Result<NatsSession> NatsConnection::Impl::current(Clock::time_point deadline) {
+  std::unique_lock lock(mutex);
+  const auto until = std::min(deadline, lost_at + config.connect_grace);
+  changed.wait_until(lock, until, [this] {
+    return session != nullptr || stopping || last_error.code == Code::denied;
+  });
+  if (session) return session;
+  return fail(last_error);
+}
+
+Result<std::unique_ptr<Subscription>> NatsConnection::Impl::add_route(const std::string& subject,
+                                                                      MessageHandler handler) {
+  auto route = std::make_shared<Channel>(subject, std::move(handler));
+  const std::lock_guard routes_lock(routes_mutex);
+  NatsSession now;
+  {
+    const std::lock_guard lock(mutex);
+    now = session;
+  }
+  if (now && attach(now, route)) {
+    (void)natsConnection_FlushTimeout(now.get(), kFlushTimeoutMs);
+    const std::string text = last_error_text(now.get());
+    if (text.contains("Subscription") && names_subject(text, subject)) return fail(denied(text));
+  }
+  const uint64_t id = next_id++;
+  routes[id] = route;
+  return std::make_unique<Registration>([this, id, route] {
+    route->handler.end();
+    const std::lock_guard lock(routes_mutex);
+    routes.erase(id);
+    route->attached.reset();
+  });
+}
+
+NatsConnection::NatsConnection(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Result<std::unique_ptr<NatsConnection>> NatsConnection::open(NatsConfig config) {
+  TRY(check_urls(config));
+  auto impl = std::make_unique<Impl>();
+  if (!config.seed.empty()) impl->key = TRY(Nkey::from_seed(config.seed));
+  if (config.inbox_prefix.empty()) config.inbox_prefix = "_INBOX";
+  impl->inbox = config.inbox_prefix + "." + random_token();
+  impl->config = std::move(config);
+  Impl* const raw = impl.get();
+  const size_t prefix = impl->inbox.size() + std::string_view(".r.").size();
+  impl->replies = TRY(impl->add_route(impl->inbox + ".r.*", [raw, prefix](NatsMessage message) {
+    const uint64_t token = std::strtoull(message.subject.c_str() + prefix, nullptr, 10);
+    raw->pending.complete(token, std::move(message));
+  }));
+  impl->keeper = std::jthread([raw] { raw->keep_connected(); });
+  return std::unique_ptr<NatsConnection>(new NatsConnection(std::move(impl)));
+}
+
+NatsConnection::~NatsConnection() {
+  {
+    const std::lock_guard lock(impl_->mutex);
+    impl_->stopping = true;
+    impl_->changed.notify_all();
+  }
+  impl_->keeper.join();
+  impl_->replies.reset();
+}
+
+bool NatsConnection::connected() const {
+  const std::lock_guard lock(impl_->mutex);
+  return impl_->session != nullptr;
+}
+
+Status NatsConnection::wait_connected(std::chrono::milliseconds timeout) {
+  std::unique_lock lock(impl_->mutex);
+  impl_->changed.wait_for(lock, timeout, [this] { return impl_->session != nullptr; });
+  if (impl_->session) return {};
+  return fail(impl_->last_error);
+}
+
+Result<NatsMessage> NatsConnection::request(const NatsRequest& request,
+                                            std::optional<std::chrono::milliseconds> timeout) {
+  return std::move(
+      request_all(std::span(&request, 1), timeout.value_or(impl_->config.request_timeout)).front());
+}
+
+std::vector<Result<NatsMessage>> NatsConnection::request_all(std::span<const NatsRequest> requests,
+                                                             std::chrono::milliseconds timeout) {
+  const auto deadline = Clock::now() + timeout;
+  PendingRequests::Batch batch(impl_->pending, requests.size());
+  for (size_t i = 0; i < requests.size(); ++i) {
+    const uint64_t token = batch.expect(i, requests[i].subject);
+    const auto session = impl_->current(deadline);
+    const Status sent =
+        session ? publish_on(*session, requests[i], std::format("{}.r.{}", impl_->inbox, token))
+                : Status(std::unexpected(session.error()));
+    if (!sent) batch.settle(i, std::unexpected(sent.error()));
+  }
+  auto replies = batch.wait(
+      deadline, {Code::timeout, Effect::unknown, std::format("no answer within {} ms", timeout.count()),
+                 {}, {}});
+  for (size_t i = 0; i < requests.size(); ++i) {
+    if (!replies[i]) {
+      replies[i] = std::unexpected(std::move(replies[i]).error().with("subject", requests[i].subject));
+    } else if (replies[i]->header("Status") == "503") {
+      replies[i] = fail(Code::unavailable, std::format("nobody listens on {}", requests[i].subject));
+    }
+  }
+  return replies;
+}
+
+Status NatsConnection::publish(const NatsRequest& message) {
+  const auto session = TRY(impl_->current(Clock::now() + impl_->config.request_timeout));
+  return publish_on(session, message, {});
+}
+
+Result<std::unique_ptr<Subscription>> NatsConnection::subscribe(const std::string& subject,
+                                                                MessageHandler handler) {
+  return impl_->add_route(subject, std::move(handler));
+}
+
+std::unique_ptr<Subscription> NatsConnection::on_connect(std::function<void()> handler) {
+  auto listener = std::make_shared<Guarded<>>(std::move(handler));
+  const std::lock_guard lock(impl_->routes_mutex);
+  const uint64_t id = impl_->next_id++;
+  impl_->listeners[id] = listener;
+  return std::make_unique<Registration>([impl = impl_.get(), id, listener] {
+    listener->end();
+    const std::lock_guard guard(impl->routes_mutex);
+    impl->listeners.erase(id);
+  });
+}
+
+std::string NatsConnection::new_inbox() {
+  const std::lock_guard lock(impl_->routes_mutex);
+  return std::format("{}.f.{}", impl_->inbox, impl_->next_id++);
+}
+
+const NatsConfig& NatsConnection::config() const { return impl_->config; }
+
+}  // namespace ployz

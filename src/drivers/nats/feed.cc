@@ -1,0 +1,244 @@
+#include "drivers/nats/feed.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <deque>
+#include <format>
+#include <mutex>
+#include <optional>
+#include <thread>
+
+#include "base/check.h"
+
+namespace ployz {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+// The server says "nothing new" this often; three times missed means the consumer is gone.
+constexpr milliseconds kHeartbeat{1000};
+constexpr milliseconds kSilence{3500};
+// The server drops a consumer whose reader vanished after this.
+constexpr milliseconds kInactive{5000};
+constexpr milliseconds kFirstRetry{100};
+constexpr milliseconds kLastRetry{2000};
+
+int64_t nanoseconds(milliseconds duration) {
+  return std::chrono::nanoseconds(duration).count();
+}
+
+Json consumer_request(const FeedSource& source, const std::string& name,
+                      const std::string& inbox) {
+  return {{"stream_name", source.stream},
+          {"config",
+           {{"name", name},
+            {"deliver_subject", inbox},
+            {"deliver_policy", source.newest_only ? "last_per_subject" : "all"},
+            {"filter_subject", source.filter},
+            {"ack_policy", "none"},
+            {"max_deliver", 1},
+            {"replay_policy", "instant"},
+            {"flow_control", true},
+            {"idle_heartbeat", nanoseconds(kHeartbeat)},
+            {"inactive_threshold", nanoseconds(kInactive)},
+            {"num_replicas", 1},
+            {"mem_storage", true}}}};
+}
+
+// What the connection's threads hand to the reading thread. Bounded by the consumer's flow control:
+// the server stops sending until the reader has answered.
+class Mailbox {
+ public:
+  void put(NatsMessage message) {
+    const std::lock_guard lock(mutex_);
+    messages_.push_back(std::move(message));
+    changed_.notify_all();
+  }
+  void interrupt() {
+    const std::lock_guard lock(mutex_);
+    interrupted_ = true;
+    changed_.notify_all();
+  }
+  void clear() {
+    const std::lock_guard lock(mutex_);
+    messages_.clear();
+    interrupted_ = false;
+  }
+  // Nullopt: interrupted, or nothing until `deadline`.
+  std::optional<NatsMessage> take(Clock::time_point deadline) {
+    std::unique_lock lock(mutex_);
+    changed_.wait_until(lock, deadline, [this] { return interrupted_ || !messages_.empty(); });
+    if (interrupted_ || messages_.empty()) return std::nullopt;
+    NatsMessage message = std::move(messages_.front());
+    messages_.pop_front();
+    return message;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<NatsMessage> messages_;
+  bool interrupted_ = false;
+};
+
+class Feed {
+ public:
+  Feed(NatsConnection& connection, FeedSource source, FeedHandlers handlers)
+      : connection_(connection), source_(std::move(source)), handlers_(std::move(handlers)) {}
+
+  // Makes a new consumer; the reading continues after what was delivered.
+  Status start() {
+    subscription_.reset();
+    mailbox_.clear();
+    consumer_sequence_ = 0;
+    const std::string inbox = connection_.new_inbox();
+    subscription_ = TRY(connection_.subscribe(
+        inbox, [this](NatsMessage message) { mailbox_.put(std::move(message)); }));
+    std::string name = inbox;  // unique, and says whose it is
+    std::ranges::replace(name, '.', '_');
+    const Json answer = TRY(jetstream::api(
+        connection_,
+        std::format("CONSUMER.CREATE.{}.{}.{}", source_.stream, name, source_.filter),
+        consumer_request(source_, name, inbox)));
+    const auto delivered = get_object(answer, "delivered");
+    const uint64_t begun = delivered ? get_uint_or(*delivered, "consumer_seq", 0).value_or(0) : 0;
+    nothing_there_ = get_uint_or(answer, "num_pending", 1).value_or(1) + begun == 0;
+    return {};
+  }
+
+  // Handles one message. False: the consumer is lost, or `interrupt` was called.
+  bool step(milliseconds patience) {
+    if (std::exchange(nothing_there_, false)) {
+      caught_up();
+      return true;
+    }
+    const auto message = mailbox_.take(Clock::now() + patience);
+    if (!message) return false;
+    if (!message->header("Status").empty()) return on_protocol(*message);
+    const auto delivery = jetstream::parse_delivery(message->reply);
+    if (!delivery || delivery->consumer_sequence != consumer_sequence_ + 1) return false;
+    consumer_sequence_ = delivery->consumer_sequence;
+    if (delivery->stream_sequence > last_sequence_) {
+      last_sequence_ = delivery->stream_sequence;
+      handlers_.on_message({delivery->stream_sequence, std::move(message->subject),
+                            std::move(message->data), std::move(message->headers)});
+    }
+    if (delivery->pending == 0) caught_up();
+    return true;
+  }
+
+  void interrupt() { mailbox_.interrupt(); }
+  [[nodiscard]] bool is_caught_up() const { return caught_up_; }
+
+ private:
+  void caught_up() {
+    if (caught_up_) return;
+    caught_up_ = true;
+    if (handlers_.on_caught_up) handlers_.on_caught_up();
+  }
+
+  // Status 100: a heartbeat, or a request to say how far we are. Anything else ends the consumer.
+  bool on_protocol(const NatsMessage& message) {
+    if (message.header("Status") != "100") return false;
+    if (!message.reply.empty()) {  // flow control: answered in turn, after what preceded it
+      (void)connection_.publish({message.reply, {}, {}});
+      return true;
+    }
+    if (const auto stalled = message.header("Nats-Consumer-Stalled"); !stalled.empty()) {
+      (void)connection_.publish({std::string(stalled), {}, {}});
+    }
+    const std::string last(message.header("Nats-Last-Consumer"));
+    if (!last.empty() && std::strtoull(last.c_str(), nullptr, 10) != consumer_sequence_) {
+      return false;
+    }
+    // Sent only when there is nothing left to deliver.
+    caught_up();
+    return true;
+  }
+
+  NatsConnection& connection_;
+  FeedSource source_;
+  FeedHandlers handlers_;
+  Mailbox mailbox_;
+  uint64_t consumer_sequence_ = 0;
+  uint64_t last_sequence_ = 0;
+  bool nothing_there_ = false;  // as the new consumer said; told by the next step
+  bool caught_up_ = false;
+  std::unique_ptr<Subscription> subscription_;  // after the mailbox: it writes there
+};
+
+class Follower : public Subscription {
+ public:
+  Follower(NatsConnection& connection, FeedSource source, FeedHandlers handlers)
+      : feed_(connection, std::move(source), std::move(handlers)) {
+    on_connect_ = connection.on_connect([this] { feed_.interrupt(); });
+  }
+
+  ~Follower() override {
+    on_connect_.reset();
+    thread_.request_stop();
+    feed_.interrupt();
+    wake_.notify_all();
+    check(thread_.get_id() != std::this_thread::get_id(), "a feed is not ended by its own callback");
+  }
+
+  Status start() {
+    Status first = feed_.start();
+    if (!first && (first.error().code == Code::denied || first.error().code == Code::invalid)) {
+      return first;
+    }
+    thread_ = std::jthread([this, ok = first.has_value()](const std::stop_token& stop) {
+      run(stop, ok);
+    });
+    return {};
+  }
+
+ private:
+  void run(const std::stop_token& stop, bool started) {
+    milliseconds wait = kFirstRetry;
+    while (!stop.stop_requested()) {
+      while (started && !stop.stop_requested() && feed_.step(kSilence)) wait = kFirstRetry;
+      if (stop.stop_requested()) return;
+      started = feed_.start().has_value();
+      if (started) continue;
+      std::unique_lock lock(mutex_);
+      wake_.wait_for(lock, stop, wait, [] { return false; });
+      wait = std::min(wait * 2, kLastRetry);
+    }
+  }
+
+  Feed feed_;
+  std::unique_ptr<Subscription> on_connect_;
+  std::mutex mutex_;
+  std::condition_variable_any wake_;
+  std::jthread thread_;  // last: it uses the others
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Subscription>> follow_feed(NatsConnection& connection, FeedSource source,
+                                                  FeedHandlers handlers) {
+  auto follower =
+      std::make_unique<Follower>(connection, std::move(source), std::move(handlers));
+  TRY(follower->start());
+  return follower;
+}
+
+Status read_feed(NatsConnection& connection, FeedSource source,
+                 const std::function<void(jetstream::Message)>& on_message) {
+  Feed feed(connection, std::move(source), {on_message, {}});
+  if (Status started = feed.start(); !started) {
+    Error error = std::move(started).error();
+    error.effect = Effect::none;  // a consumer that may be left expires by itself
+    return fail(std::move(error));
+  }
+  while (!feed.is_caught_up()) {
+    if (!feed.step(connection.config().request_timeout)) {
+      return fail(Code::timeout, "reading the store was cut short");
+    }
+  }
+  return {};
+}
+
+}  // namespace ployz

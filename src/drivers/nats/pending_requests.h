@@ -1,0 +1,69 @@
+// The requests that wait for a reply: connects the thread that asked with the one that hears the
+// answer, the refusal, or the loss of the connection. Thread-safe.
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "drivers/nats/message.h"
+
+namespace ployz {
+
+class PendingRequests {
+ public:
+  using Reply = Result<NatsMessage>;
+
+  // One caller and the replies it waits for. Ends its requests when destroyed.
+  class Batch {
+   public:
+    Batch(PendingRequests& owner, size_t size);
+    ~Batch();
+    Batch(const Batch&) = delete;
+    Batch& operator=(const Batch&) = delete;
+
+    // Request `index` is about to be published to `subject`; the token its reply must carry.
+    [[nodiscard]] uint64_t expect(size_t index, std::string_view subject);
+    // Settles request `index` without a reply; the last word is the first.
+    void settle(size_t index, Reply reply);
+    // Returns when every request is settled, at the latest at `deadline`; those that are not get
+    // `late`.
+    [[nodiscard]] std::vector<Reply> wait(std::chrono::steady_clock::time_point deadline,
+                                          const Error& late);
+
+   private:
+    friend class PendingRequests;
+    PendingRequests& owner_;
+    std::vector<std::optional<Reply>> replies_;
+    std::vector<uint64_t> tokens_;
+    size_t missing_;
+    std::condition_variable settled_;
+  };
+
+  // A reply arrived; an unknown token (late, or repeated) is ignored.
+  void complete(uint64_t token, Reply reply);
+  void fail_all(const Error& error);
+  // Settles those whose subject `matches`.
+  void fail_if(const std::function<bool(std::string_view subject)>& matches, const Error& error);
+
+ private:
+  struct Entry {
+    Batch* batch = nullptr;
+    size_t index = 0;
+    std::string subject;
+  };
+  void settle_locked(Batch& batch, size_t index, Reply reply);
+
+  std::mutex mutex_;
+  uint64_t next_token_ = 1;
+  std::map<uint64_t, Entry> entries_;
+};
+
+}  // namespace ployz

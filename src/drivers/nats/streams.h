@@ -1,0 +1,32 @@
+// The streams Ployz keeps its state in, and their names: COMMITS and one KV_<bucket> per Bucket
+// (NATS's own key-value layout, so that `nats kv` can read them).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "drivers/nats/connection.h"
+#include "ports/control_store.h"
+
+namespace ployz {
+
+inline constexpr std::string_view kCommitStream = "COMMITS";
+inline constexpr std::string_view kCommitSubjects = "ployz.commit.*";
+inline constexpr std::string_view kEpochKey = "epoch";  // in Bucket::meta: decimal
+
+[[nodiscard]] std::string commit_subject(const NamespaceName& name_space);
+[[nodiscard]] std::string bucket_stream(Bucket bucket);                        // "KV_leases"
+[[nodiscard]] std::string record_subject(Bucket bucket, std::string_view key);  // "$KV.leases.x"
+
+// Creates what is missing, with `replicas` copies (1, 3 or 5); what is there is left as it is,
+// unless it would lose messages (`precondition`). Needs a user with `manages_streams`. May be
+// repeated.
+[[nodiscard]] Status ensure_streams(NatsConnection& connection, int replicas);
+
+// The store's epoch is `epoch`, written if it has none. `precondition` when it has another: this is
+// not the store that was meant (architecture.md, store transfer).
+[[nodiscard]] Status ensure_epoch(KeyValue& records, uint64_t epoch);
+
+}  // namespace ployz

@@ -1,0 +1,188 @@
+#include "plan/placement.h"
+
+#include <algorithm>
+#include <format>
+#include <tuple>
+
+namespace ployz {
+namespace {
+
+std::string join(const std::vector<std::string>& parts) {
+  std::string text;
+  for (const std::string& part : parts) text += (text.empty() ? "" : "; ") + part;
+  return text;
+}
+
+uint32_t at(const Load& load, const MachineId& machine) {
+  const auto found = load.find(machine);
+  return found == load.end() ? 0 : found->second;
+}
+
+// Why a machine cannot take new instances; empty: it can.
+std::string obstacle(const Machine& machine, const Snapshot& snapshot) {
+  if (machine.state != MachineState::active) {
+    return std::format("{} is {}", machine.name, to_string(machine.state));
+  }
+  if (snapshot.facts.contains(machine.id)) return {};
+  const auto silent = snapshot.silent.find(machine.id);
+  return std::format("{} does not answer{}", machine.name,
+                     silent == snapshot.silent.end() ? "" : ": " + silent->second.message);
+}
+
+Result<std::vector<const Machine*>> allowed(const Service& service, const Snapshot& snapshot) {
+  std::vector<const Machine*> machines;
+  if (service.placement.machines.empty()) {
+    for (const Machine& machine : snapshot.machines) machines.push_back(&machine);
+    return machines;
+  }
+  for (const std::string& pin : service.placement.machines) {
+    const Machine* machine = find_machine(snapshot, pin);
+    if (machine == nullptr) {
+      return fail(Code::precondition,
+                  std::format("service {} is pinned to machine '{}', which does not exist",
+                              service.name.str(), pin),
+                  "list the machines with: ployzctl machine ls");
+    }
+    if (!std::ranges::contains(machines, machine)) machines.push_back(machine);
+  }
+  std::ranges::sort(machines, {}, [](const Machine* machine) { return machine->id; });
+  return machines;
+}
+
+struct Candidate {
+  const Machine* machine;
+  uint32_t of_service;
+  bool preferred;
+  uint32_t in_all;
+  uint64_t memory_free;
+
+  [[nodiscard]] auto rank() const {
+    return std::tuple(of_service, !preferred, in_all, ~memory_free, machine->id);
+  }
+};
+
+std::string reason_for(const Candidate& best, const std::vector<Candidate>& all,
+                       const Service& service) {
+  if (!service.placement.machines.empty()) return "pinned";
+  if (all.size() == 1) return "the only machine that fits";
+  if (best.preferred) return "runs it already";
+  const auto others = [&](auto&& same) {
+    return std::ranges::any_of(
+        all, [&](const Candidate& other) { return other.machine != best.machine && same(other); });
+  };
+  const bool tied = others([&](const Candidate& other) {
+    return other.of_service == best.of_service && other.in_all == best.in_all;
+  });
+  return tied ? "most free memory" : "fewest instances";
+}
+
+std::vector<Candidate> candidates_of(const SpreadRequest& request, const Snapshot& snapshot,
+                                     const Load& load, std::vector<std::string>& excluded) {
+  std::vector<Candidate> candidates;
+  for (const Machine* machine : request.eligible->machines) {
+    if (const auto why = request.image->missing.find(machine->id);
+        why != request.image->missing.end()) {
+      excluded.push_back(
+          std::format("{} lacks the image and cannot pull it: {}", machine->name, why->second));
+      continue;
+    }
+    candidates.push_back({machine, at(request.kept, machine->id),
+                          at(request.previous, machine->id) > 0, at(load, machine->id),
+                          snapshot.facts.at(machine->id).memory_free_bytes});
+  }
+  return candidates;
+}
+
+std::unexpected<Error> does_not_fit(const SpreadRequest& request,
+                                    const std::vector<std::string>& excluded) {
+  return fail(
+      Code::precondition,
+      std::format("no machine can take another instance of service {}{}{}",
+                  request.service->name.str(), excluded.empty() ? "" : ": ", join(excluded)),
+      request.one_per_machine ? "with network = \"host\" and ports, one machine runs one "
+                                "instance; lower replicas or add machines"
+                              : "");
+}
+
+}  // namespace
+
+const Machine* find_machine(const Snapshot& snapshot, std::string_view name_or_id) {
+  for (const Machine& machine : snapshot.machines) {
+    if (machine.name == name_or_id || machine.id.str() == name_or_id) return &machine;
+  }
+  return nullptr;
+}
+
+const Machine* find_machine(const Snapshot& snapshot, const MachineId& id) {
+  const auto found = std::ranges::find(snapshot.machines, id, &Machine::id);
+  return found == snapshot.machines.end() ? nullptr : &*found;
+}
+
+Result<Eligible> eligible_machines(const Service& service, const Snapshot& snapshot) {
+  Eligible eligible;
+  const bool pinned = !service.placement.machines.empty();
+  for (const Machine* machine : TRY(allowed(service, snapshot))) {
+    const std::string why = obstacle(*machine, snapshot);
+    if (why.empty()) {
+      eligible.machines.push_back(machine);
+      continue;
+    }
+    // A pin names the machine, and `global` means every active one: neither may be skipped.
+    const bool required =
+        pinned || (service.placement.global && machine->state == MachineState::active);
+    if (required) {
+      return fail(Code::precondition,
+                  std::format("service {} must run on a machine that cannot take it: {}",
+                              service.name.str(), why),
+                  "see: ployzctl machine ls");
+    }
+    eligible.excluded.push_back(why);
+  }
+  if (eligible.machines.empty()) {
+    return fail(Code::precondition,
+                std::format("no machine can run service {}: {}", service.name.str(),
+                            eligible.excluded.empty() ? "the network has no machines"
+                                                      : join(eligible.excluded)),
+                "see: ployzctl machine ls");
+  }
+  return eligible;
+}
+
+Load count_load(const Snapshot& snapshot) {
+  Load load;
+  for (const auto& [machine, facts] : snapshot.facts) {
+    load[machine] = static_cast<uint32_t>(facts.instances.size());
+  }
+  return load;
+}
+
+Result<std::vector<Placed>> place(const SpreadRequest& request, const Snapshot& snapshot,
+                                  Load& load) {
+  std::vector<std::string> excluded = request.eligible->excluded;
+  std::vector<Candidate> candidates = candidates_of(request, snapshot, load, excluded);
+  std::vector<Placed> placed;
+  if (request.service->placement.global) {
+    if (candidates.size() < request.eligible->machines.size()) {
+      return does_not_fit(request, excluded);
+    }
+    for (Candidate& candidate : candidates) {
+      if (candidate.of_service > 0) continue;
+      ++load[candidate.machine->id];
+      placed.push_back({candidate.machine, "global"});
+    }
+    return placed;
+  }
+  for (uint32_t i = 0; i < request.count; ++i) {
+    const auto best = std::ranges::min_element(candidates, {}, &Candidate::rank);
+    if (best == candidates.end() || (request.one_per_machine && best->of_service > 0)) {
+      return does_not_fit(request, excluded);
+    }
+    placed.push_back({best->machine, reason_for(*best, candidates, *request.service)});
+    ++best->of_service;
+    ++best->in_all;
+    ++load[best->machine->id];
+  }
+  return placed;
+}
+
+}  // namespace ployz

@@ -1,0 +1,216 @@
+"""The lab: a real machine in a container, driven through ployzctl as an operator would.
+
+Used by the scenarios (pytest) and by the demo. Nothing here waits by sleeping: it waits for
+processes, for commands that block, or for an answer to change with a bounded number of tries.
+"""
+import contextlib
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import tempfile
+import time
+import urllib.error
+import urllib.request
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PLOYZCTL = str(ROOT / "bin/ployzctl")
+COMMAND_LIMIT_S = 180  # no command of ours may take longer
+
+
+def run(*argv, check=True, stdin=None, limit_s=COMMAND_LIMIT_S, env=None):
+    done = subprocess.run([str(a) for a in argv], input=stdin, capture_output=True, text=True,
+                          timeout=limit_s, env=env)
+    if check and done.returncode != 0:
+        raise AssertionError(f"{' '.join(map(str, argv))} exited {done.returncode}\n"
+                             f"{done.stdout}{done.stderr}")
+    return done
+
+
+def built(name):
+    """A test program; `make lab` builds them in this preset whatever is under test."""
+    return ROOT / "build/dev/tests" / name
+
+
+class Answer:
+    """What a ployzctl command said: exit code, the JSON document, progress on stderr."""
+
+    def __init__(self, done):
+        self.code = done.returncode
+        self.stdout = done.stdout
+        self.stderr = done.stderr
+        self.json = json.loads(done.stdout) if done.stdout.strip() else None
+
+    @property
+    def error(self):
+        return (self.json or {}).get("error") or {}
+
+    @property
+    def outcome(self):
+        return (self.json or {}).get("outcome")
+
+    def __repr__(self):
+        return f"exit {self.code}\n{self.stdout}\n{self.stderr}"
+
+
+class Lab:
+    """One machine container and the ployzctl context that talks to it."""
+
+    def __init__(self, name, home=None):
+        self.name = name
+        self.home = home or pathlib.Path(tempfile.mkdtemp(prefix="ployz-lab-"))
+        self.env = dict(os.environ, XDG_CONFIG_HOME=str(self.home / "config"),
+                        XDG_DATA_HOME=str(self.home / "data"))
+        # The operator's own settings must not leak in; which image to test is the Makefile's word.
+        for key in [k for k in self.env if k.startswith("PLOYZ_") and k != "PLOYZ_MACHINE_IMAGE"]:
+            del self.env[key]
+        self.image = self.env.get("PLOYZ_MACHINE_IMAGE", "ployz/machine:latest")
+
+    # -- ployzctl ---------------------------------------------------------------------------
+    def ctl(self, *args, stdin=None):
+        """Runs ployzctl --json; never raises for a refusal: tests look at code and error."""
+        return Answer(run(PLOYZCTL, "--json", *args, check=False, stdin=stdin, env=self.env))
+
+    def must(self, *args, stdin=None):
+        answer = self.ctl(*args, stdin=stdin)
+        assert answer.code == 0, answer
+        return answer
+
+    def human(self, *args, stdin=None, check=True):
+        """As a person types it: text on stdout."""
+        return run(PLOYZCTL, "--plain", *args, check=check, stdin=stdin, env=self.env)
+
+    def typed(self, *args, stdin=None):
+        """With tables and progress, exactly as on a terminal of 100 columns; never raises."""
+        return run(PLOYZCTL, *args, check=False, stdin=stdin, env=dict(self.env, COLUMNS="100"))
+
+    def start(self, *args, stdin=None):
+        """A ployzctl that runs on while the test does something else."""
+        process = subprocess.Popen([PLOYZCTL, "--json", *args], env=self.env, text=True,
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE)
+        if stdin is not None:
+            process.stdin.write(stdin)
+            process.stdin.close()
+            process.stdin = None
+        return process
+
+    def deploy(self, manifest, *args):
+        return self.ctl("deploy", "-f", "-", *args, stdin=manifest)
+
+    # -- the machine ------------------------------------------------------------------------
+    def up(self):
+        run(PLOYZCTL, "dev", "up", "--name", self.name, "--image", self.image, env=self.env)
+        return self
+
+    def down(self):
+        run(PLOYZCTL, "dev", "down", "--name", self.name, env=self.env, check=False)
+
+    @property
+    def container(self):
+        return f"ployz-{self.name}"
+
+    @property
+    def address(self):
+        return run("docker", "inspect", "-f",
+                   "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}",
+                   self.container).stdout.strip()
+
+    def sh(self, script, check=True):
+        """A shell line inside the machine."""
+        return run("docker", "exec", self.container, "bash", "-c", script, check=check)
+
+    def install_tool(self, name):
+        """A test program of the build, put into the machine."""
+        run("docker", "cp", built(name), f"{self.container}:/usr/local/bin/{name}")
+
+    def docker(self, *args, check=True):
+        """The machine's own engine."""
+        return run("docker", "exec", self.container, "docker", *args, check=check)
+
+    def pid_of(self, unit):
+        return int(self.sh(f"systemctl show -p MainPID --value {unit}").stdout)
+
+    def kill(self, unit):
+        """kill -9 of a unit's processes; returns when systemd has started it anew."""
+        before = self.pid_of(unit)
+        self.sh(f"systemctl kill -s KILL {unit}")
+        self.wait(lambda: self.pid_of(unit) not in (0, before), f"{unit} to come back")
+
+    def wait(self, condition, what, limit_s=30):
+        deadline = time.monotonic() + limit_s
+        while time.monotonic() < deadline:
+            with contextlib.suppress(AssertionError, OSError, ValueError):
+                if condition():
+                    return
+            subprocess.run(["sleep", "0.05"], check=True)
+        raise AssertionError(f"waited {limit_s} s for {what}")
+
+    # -- what is served ---------------------------------------------------------------------
+    def get(self, host, path="/", port=80):
+        """(status, body) through the gateway, from outside the machine."""
+        request = urllib.request.Request(f"http://{self.address}:{port}{path}",
+                                         headers={"Host": host})
+        try:
+            with urllib.request.urlopen(request, timeout=10) as response:
+                return response.status, response.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+
+    def version(self, host):
+        status, body = self.get(host)
+        assert status == 200, (status, body)
+        return int(json.loads(body)["version"])
+
+    def instances(self, namespace):
+        return self.must("ps", namespace).json["instances"]
+
+    def containers(self):
+        out = self.docker("ps", "-aq", "--filter", "label=ployz.instance").stdout
+        return sorted(out.split())
+
+    @contextlib.contextmanager
+    def load(self, *hosts, connections=16, rate=0, requests=0):
+        """Load in the background; afterwards `.report` holds what the generator saw."""
+        argv = [str(built("ployz_load")), self.address, "80", ",".join(hosts),
+                "--connections", str(connections), "--rate", str(rate), "--requests",
+                str(requests)]
+        process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
+        load = type("Load", (), {"report": None, "process": process})()
+        try:
+            yield load
+        finally:
+            if requests == 0:
+                process.send_signal(signal.SIGTERM)
+            out, _ = process.communicate(timeout=COMMAND_LIMIT_S)
+            load.report = json.loads(out)
+
+
+def web(namespace="shop", image="ployz-samples/web:1", name="web", replicas=1, env=None,
+        host=None, rollout=None, publish=None, readiness=True, start_period="15s", extra=""):
+    """A manifest of one web service, as text."""
+    host = host or f"{namespace}.example.com"
+    lines = [f'namespace = "{namespace}"', service(name, image, replicas, env, host, rollout,
+                                                   publish, readiness, start_period, extra)]
+    return "\n".join(lines)
+
+
+def service(name, image, replicas=1, env=None, host=None, rollout=None, publish=None,
+            readiness=True, start_period="15s", extra=""):
+    lines = ["[[service]]", f'name = "{name}"', f'image = "{image}"', f"replicas = {replicas}"]
+    if rollout:
+        lines.append(f'rollout = "{rollout}"')
+    if env:
+        pairs = ", ".join(f'{k} = "{v}"' for k, v in env.items())
+        lines.append(f"env = {{ {pairs} }}")
+    lines.append(extra)
+    lines += ["[[service.port]]", 'name = "http"', "container = 8080"]
+    if host:
+        lines += ["[[service.route]]", f'hostnames = ["{host}"]', 'port = "http"']
+    if publish:
+        lines += ["[[service.publish]]", f"host = {publish}", "container = 8080"]
+    if readiness:
+        lines += ["[service.readiness]", 'http = "/healthz"', 'port = "http"',
+                  'interval = "50ms"', f'start_period = "{start_period}"']
+    return "\n".join(lines)
