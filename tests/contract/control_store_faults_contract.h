@@ -91,6 +91,7 @@ TEST_P(ControlStoreFaults, NothingAcknowledgedIsLostUnderFire) {
   };
   const auto crash = [&] {
     for (int round = 0; round < 5; ++round) {
+      for (int i = 0; i < 50; ++i) (void)world().other_commits().newest(kShop);  // meanwhile
       EXPECT_TRUE(world().crash());
       EXPECT_TRUE(world().restart());
     }
@@ -103,6 +104,7 @@ TEST_P(ControlStoreFaults, NothingAcknowledgedIsLostUnderFire) {
   ASSERT_TRUE(history) << history.error().line();
   for (const StoredCommit& commit : *history) stored[commit.sequence] = commit.bytes;
   for (const auto& [sequence, bytes] : acknowledged) EXPECT_EQ(stored[sequence], bytes);
+  RecordProperty("acknowledged", static_cast<int>(acknowledged.size()));
   EXPECT_TRUE(followed.wait_for("shop=" + history->front().bytes));
 }
 
