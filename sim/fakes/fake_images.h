@@ -14,7 +14,7 @@ namespace ployz::sim {
 struct Behaviour {
   uint64_t ready_after_ms = 20;
   bool never_ready = false;
-  std::optional<uint64_t> exits_after_ms;  // by itself, each time it is started
+  std::optional<uint64_t> exits_after_ms = std::nullopt; // by itself, each time it is started
   int exit_code = 1;
   bool ignores_sigterm = false;
 };

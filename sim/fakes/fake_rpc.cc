@@ -22,6 +22,9 @@ std::string brief(const Json& request) {
   return text;
 }
 
+// As it arrives on the other side: written and parsed.
+Json on_the_wire(const Json& json) { return parse_json(to_text(json)).value_or(Json()); }
+
 std::string text_of(const Result<Json>& result) {
   return result ? "ok" : std::format("{}: {}", to_string(result.error().code),
                                      result.error().message);
@@ -112,7 +115,7 @@ std::shared_ptr<FakeRpc::Pending> FakeRpc::start(const RpcAddress& to, const Jso
 void FakeRpc::arrive(const std::shared_ptr<Server>& server, const RpcAddress& to,
                      const Json& request, const std::shared_ptr<Pending>& pending,
                      bool reply_lost, std::chrono::milliseconds after) {
-  auto handle = [this, server, to, request, pending, reply_lost] {
+  auto handle = [this, server, to, request = on_the_wire(request), pending, reply_lost] {
     Result<Json> reply = Json();
     try {
       reply = server->handler(to.command, request);
@@ -122,6 +125,7 @@ void FakeRpc::arrive(const std::shared_ptr<Server>& server, const RpcAddress& to
     if (reply_lost) return;
     hook_.leave("rpc." + name_of(to), text_of(reply));
     const std::lock_guard lock(pending->mutex);
+    if (reply) reply = on_the_wire(*reply);
     if (!pending->reply) pending->reply = std::move(reply);
     pending->changed.notify_all();
   };

@@ -43,12 +43,15 @@ Result<T> FakeStore::write(std::string_view call, const std::string& detail,
     case Fate::refused:
       return unavailable();
     case Fate::never:
+      hook_.give_up();
       return timed_out(Effect::unknown);
     case Fate::reply_lost:
       (void)effect();
+      hook_.give_up();
       return timed_out(Effect::unknown);
     case Fate::late:
       hook_.later(hook_.delivery().late_by, [effect] { (void)effect(); });
+      hook_.give_up();
       return timed_out(Effect::unknown);
     case Fate::normal:
       break;
@@ -61,8 +64,9 @@ Result<T> FakeStore::write(std::string_view call, const std::string& detail,
 Status FakeStore::read(std::string_view call, std::string_view detail) {
   const Fate fate = hook_.enter(call, detail, Kind::read);
   if (fate == Fate::refused) return unavailable();
-  if (fate != Fate::normal) return timed_out(Effect::none);
-  return {};
+  if (fate == Fate::normal) return {};
+  hook_.give_up();
+  return timed_out(Effect::none);
 }
 
 Result<uint64_t> FakeStore::append(const NamespaceName& name_space, uint64_t expected,

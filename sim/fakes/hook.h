@@ -36,6 +36,8 @@ class Hook {
   virtual Fate enter(std::string_view call, std::string_view detail, Kind kind) = 0;
   // Its effect happened; blocks for the way back. Not called for failed fates.
   virtual void leave(std::string_view call, std::string_view result) = 0;
+  // The caller of a call whose fate is `never`, `reply_lost` or `late` waits for its time limit.
+  virtual void give_up() = 0;
   // Before a subscription delivers one item.
   virtual void deliver(std::string_view subscription) = 0;
   // Runs `effect` later, on nobody's thread; it does not block. Lost when the object owning the

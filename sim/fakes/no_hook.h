@@ -14,6 +14,7 @@ class NoHook final : public Hook {
   ~NoHook() override;
   Fate enter(std::string_view, std::string_view, Kind) override { return Fate::normal; }
   void leave(std::string_view, std::string_view) override {}
+  void give_up() override {}
   void deliver(std::string_view) override {}
   void later(std::chrono::milliseconds delay, std::function<void()> effect) override;
   uint32_t process() override { return 0; }

@@ -151,7 +151,7 @@ void Scheduler::as_process(ProcessId process, const std::function<void()>& body)
 
 void Scheduler::join(ThreadId thread) {
   Thread* other = threads_[thread - kFirstThread].get();
-  while (!other->ended) (void)park(other, std::nullopt);
+  while (!other->ended) (void)park(other, std::nullopt, "for a thread's end");
 }
 
 void Scheduler::yield() {
@@ -160,13 +160,15 @@ void Scheduler::yield() {
   switch_away();
 }
 
-void Scheduler::sleep_ns(uint64_t duration_ns) { (void)park(current_, now_ns_ + duration_ns); }
+void Scheduler::sleep_ns(uint64_t duration_ns) { (void)park(current_, now_ns_ + duration_ns, "asleep"); }
 
-bool Scheduler::park(const void* address, std::optional<uint64_t> deadline_ns) {
+bool Scheduler::park(const void* address, std::optional<uint64_t> deadline_ns,
+                     const char* why) {
   check(current_ != nullptr, "only a simulated thread can wait");
   Thread* self = current_;
   self->timed_out = false;
   self->parked_on = address;
+  self->why = why;
   parked_[address].push_back(self);
   if (deadline_ns) timers_.push({*deadline_ns, timer_order_++, self, self->wait, nullptr});
   switch_away();
@@ -201,7 +203,7 @@ std::string Scheduler::describe_waiting() const {
     if (thread->ended || !process.alive) continue;
     text += std::format("  thread {} of {}{}: {}\n", thread->id, process.name,
                         process.paused ? " (paused)" : "",
-                        thread->parked_on ? "waits" : "is ready");
+                        thread->parked_on ? thread->why : "ready");
   }
   return text;
 }

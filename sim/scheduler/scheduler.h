@@ -68,7 +68,8 @@ class Scheduler {
   void yield();
   void sleep_ns(uint64_t duration_ns);
   // Waits until unpark(address); false when `deadline_ns` came first. Spurious wake-ups: none.
-  bool park(const void* address, std::optional<uint64_t> deadline_ns);
+  // `why` is for describe_waiting(): a literal.
+  bool park(const void* address, std::optional<uint64_t> deadline_ns, const char* why);
   // Wakes up to `count` threads parked there, chosen by chance; returns how many.
   size_t unpark(const void* address, size_t count);
   // Calls back after a delay, outside of any thread: must not wait.
@@ -85,6 +86,7 @@ class Scheduler {
     ProcessId process = kWorld;
     std::unique_ptr<Fiber> fiber;
     const void* parked_on = nullptr;
+    const char* why = "";
     uint64_t wait = 0;  // counts waits, so that an old timer does not end a newer one
     bool timed_out = false;
     int locks_held = 0;

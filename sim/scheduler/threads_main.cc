@@ -7,6 +7,7 @@
 #include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
+#include <sys/single_threaded.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -88,7 +89,7 @@ int lock_until(Mutex* mutex, std::optional<uint64_t> deadline_ns) {
   while (!take(mutex)) {
     Scheduler* scheduler = Scheduler::current();
     check(scheduler != nullptr, "a deadlock outside of the simulation");
-    if (!scheduler->park(mutex, deadline_ns)) return ETIMEDOUT;
+    if (!scheduler->park(mutex, deadline_ns, "for a mutex")) return ETIMEDOUT;
   }
   return 0;
 }
@@ -106,7 +107,7 @@ int wait_until(pthread_cond_t* condition, pthread_mutex_t* mutex,
   Scheduler* scheduler = Scheduler::current();
   check(scheduler != nullptr, "waiting outside of the simulation");
   release(reinterpret_cast<Mutex*>(mutex));
-  const bool woken = scheduler->park(condition, deadline_ns);
+  const bool woken = scheduler->park(condition, deadline_ns, "for a condition");
   (void)lock_until(reinterpret_cast<Mutex*>(mutex), std::nullopt);
   return woken ? 0 : ETIMEDOUT;
 }
@@ -136,7 +137,7 @@ long simulated_futex(const int* address, int operation, int value) {
   }
   check(command == FUTEX_WAIT || command == FUTEX_WAIT_BITSET, "an unknown futex operation");
   if (__atomic_load_n(address, __ATOMIC_SEQ_CST) != value) return -EAGAIN;
-  (void)Scheduler::current()->park(address, std::nullopt);
+  (void)Scheduler::current()->park(address, std::nullopt, "for a futex");
   return 0;
 }
 
@@ -148,6 +149,7 @@ int pthread_create(pthread_t* thread, const pthread_attr_t*, void* (*body)(void*
                    void* argument) noexcept {
   Scheduler* scheduler = Scheduler::current();
   check(scheduler != nullptr, "a thread outside of the simulation");
+  __libc_single_threaded = 0;  // or libstdc++ skips what only matters with several (stop_token)
   *thread = scheduler->spawn([body, argument] { (void)body(argument); });
   return 0;
 }
@@ -212,14 +214,14 @@ int pthread_cond_broadcast(pthread_cond_t* condition) noexcept {
 
 int pthread_rwlock_rdlock(pthread_rwlock_t* lock) noexcept {
   auto* state = reinterpret_cast<RwLock*>(lock);
-  while (state->writer != 0) (void)Scheduler::current()->park(lock, std::nullopt);
+  while (state->writer != 0) (void)Scheduler::current()->park(lock, std::nullopt, "for a rwlock");
   ++state->readers;
   return 0;
 }
 int pthread_rwlock_wrlock(pthread_rwlock_t* lock) noexcept {
   auto* state = reinterpret_cast<RwLock*>(lock);
   while (state->writer != 0 || state->readers > 0) {
-    (void)Scheduler::current()->park(lock, std::nullopt);
+    (void)Scheduler::current()->park(lock, std::nullopt, "for a rwlock");
   }
   state->writer = self_id();
   return 0;

@@ -14,7 +14,9 @@ constexpr milliseconds kReadTimeout{30000};
 constexpr milliseconds kPreviewTimeout{120000};
 constexpr size_t kMaxLine = 16 << 20;  // of ndjson: an operation's record with thousands of steps
 
-std::string escaped(std::string_view text) { return url_escape(text); }
+std::string escaped(std::string_view text) {
+  return url_escape(text);
+}
 
 HttpRequest request_of(std::string method, std::string target) {
   HttpRequest request;
@@ -31,9 +33,8 @@ HttpRequest json_request(std::string target, const Json& body) {
 }
 
 HttpRequest manifest_request(std::string_view path, const ManifestBody& manifest) {
-  auto request = request_of(
-      "POST", std::format("{}?whole={}&file={}", path, manifest.whole_namespace,
-                          escaped(manifest.file)));
+  auto request = request_of("POST", std::format("{}?whole={}&file={}", path,
+                                                manifest.whole_namespace, escaped(manifest.file)));
   request.headers = {{"Content-Type", manifest.canonical ? std::string(kCanonicalManifest)
                                                          : "application/octet-stream"}};
   request.body = manifest.text;
@@ -43,10 +44,12 @@ HttpRequest manifest_request(std::string_view path, const ManifestBody& manifest
 Error error_of(const HttpResponse& response) {
   if (auto json = parse_json(response.body); json && json->is_object() && json->contains("error"))
     return error_from_json((*json)["error"]);
-  return Error{Code::corrupt, Effect::unknown,
-               std::format("the daemon answered HTTP {} with something else than JSON",
-                           response.status),
-               "is this the socket of a Ployz daemon?", {}};
+  return Error{
+      Code::corrupt,
+      Effect::unknown,
+      std::format("the daemon answered HTTP {} with something else than JSON", response.status),
+      "is this the socket of a Ployz daemon?",
+      {}};
 }
 
 // Splits what arrives into lines.
@@ -125,18 +128,17 @@ Result<Json> ApiClient::stream(const HttpRequest& request,
   if (!response) return fail(explain(std::move(response).error()));
   if (!response->ok()) return fail(error_of(*response));
   const bool read = request.method == "GET";
-  return fail(explain({Code::unavailable, Effect::unknown, "its answer broke off",
-                       read ? "try again" : "", {}}));
+  return fail(explain(
+      {Code::unavailable, Effect::unknown, "its answer broke off", read ? "try again" : "", {}}));
 }
 
 Result<Json> ApiClient::change(HttpRequest request, const EventSink& events) const {
-  return stream(
-      request,
-      [&](const Json& line) {
-        if (auto event = event_from_json(line)) events(*event);
-        return true;
-      },
-      {});
+  return stream(request,
+                [&](const Json& line) {
+                  if (auto event = event_from_json(line)) events(*event);
+                  return true;
+                },
+                {});
 }
 
 Result<Json> ApiClient::namespace_inspect(std::string_view name) const {
@@ -169,9 +171,8 @@ Result<Json> ApiClient::image(std::string_view reference) const {
 
 Result<Json> ApiClient::image_load(const ByteSource& archive, std::string_view expected_id,
                                    std::string_view reference, std::stop_token stop) const {
-  const auto request =
-      request_of("POST", std::format("/v1/images/load?id={}&reference={}", escaped(expected_id),
-                                     escaped(reference)));
+  const auto request = request_of("POST", std::format("/v1/images/load?id={}&reference={}",
+                                                      escaped(expected_id), escaped(reference)));
   HttpExchange exchange;
   exchange.read_body = archive;
   exchange.answer_timeout = milliseconds(0);  // unpacking takes as long as it takes
@@ -226,9 +227,9 @@ Result<Json> ApiClient::deploy(const ManifestBody& manifest, const EventSink& ev
 
 Result<Json> ApiClient::namespace_rm(std::string_view name, bool volumes,
                                      const EventSink& events) const {
-  return change(request_of("DELETE", std::format("/v1/namespaces/{}?volumes={}", escaped(name),
-                                                 volumes)),
-                events);
+  return change(
+      request_of("DELETE", std::format("/v1/namespaces/{}?volumes={}", escaped(name), volumes)),
+      events);
 }
 
 Result<Json> ApiClient::watch(std::string_view operation, const EventSink& events) const {

@@ -24,7 +24,7 @@ struct ManifestBody {
   std::string text;
   std::string file = "<stdin>";  // names it in messages
   bool canonical = false;
-  bool whole_namespace = true;   // DeployRequest::whole_namespace
+  bool whole_namespace = true;  // DeployRequest::whole_namespace
 };
 
 class ApiClient {

@@ -1,10 +1,10 @@
 #include "api/connection.h"
 
+#include <format>
+
 #include <boost/beast/http/buffer_body.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <poll.h>
-
-#include <format>
 
 #include "api/http.h"
 #include "api/routes.h"
@@ -20,9 +20,9 @@ using std::chrono::seconds;
 
 constexpr uint32_t kMaxHeader = 16 << 10;
 constexpr size_t kPiece = 64 << 10;
-constexpr seconds kIdle{60};         // between requests of one connection
+constexpr seconds kIdle{60};          // between requests of one connection
 constexpr seconds kRequestPiece{30};  // between two pieces of one request
-constexpr seconds kWrite{30};        // a client that does not read is dropped
+constexpr seconds kWrite{30};         // a client that does not read is dropped
 
 std::string_view reason(int status) {
   return http::obsolete_reason(static_cast<http::status>(status));
@@ -32,9 +32,10 @@ std::string_view reason(int status) {
 class Exchange final : public ApiResponse {
  public:
   Exchange(UnixStream& stream, std::string& in, std::stop_token stop)
-      : stream_(stream), in_(in), stop_(std::move(stop)), stopping_(stop_, [this] {
-          gone_.request_stop();
-        }) {
+      : stream_(stream),
+        in_(in),
+        stop_(std::move(stop)),
+        stopping_(stop_, [this] { gone_.request_stop(); }) {
     parser_.header_limit(kMaxHeader);
     parser_.body_limit(boost::none);  // counted in read_body, where a refusal can be answered
     parser_.eager(true);
@@ -56,7 +57,9 @@ class Exchange final : public ApiResponse {
   Result<size_t> read_piece(std::span<char> into);
   Status describe(ApiRequest& request);
   void continue_if_expected();
-  bool keeps_alive() const { return alive_ && answered_ && parser_.is_done() && parser_.keep_alive(); }
+  bool keeps_alive() const {
+    return alive_ && answered_ && parser_.is_done() && parser_.keep_alive();
+  }
   void send(std::string_view bytes) {
     if (alive_ && !stream_.write_all(bytes, deadline_in(kWrite))) alive_ = false;
   }
@@ -138,7 +141,8 @@ Status Exchange::describe(ApiRequest& request) {
   TRY(parse_target(std::string_view(message.target()), request));
   std::string_view type = message[http::field::content_type];
   for (const char c : type.substr(0, type.find(';')))
-    if (c != ' ') request.content_type += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    if (c != ' ')
+      request.content_type += static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
   return {};
 }
 
@@ -172,8 +176,9 @@ void Exchange::reply(int status, const Json& document) {
   const std::string body = to_text(document) + "\n";
   // What is left of the body would be taken for the next request.
   const bool close = !parser_.is_done() || !parser_.keep_alive();
-  send(std::format("HTTP/1.1 {} {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n{}\r\n",
-                   status, reason(status), body.size(), close ? "Connection: close\r\n" : "") +
+  send(std::format(
+           "HTTP/1.1 {} {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n{}\r\n",
+           status, reason(status), body.size(), close ? "Connection: close\r\n" : "") +
        body);
 }
 
@@ -181,8 +186,9 @@ bool Exchange::line(const Json& document) {
   std::string out;
   if (!answered_) {
     answered_ = chunked_ = true;
-    out = "HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\n"
-          "Transfer-Encoding: chunked\r\n\r\n";
+    out =
+        "HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\n"
+        "Transfer-Encoding: chunked\r\n\r\n";
   }
   const std::string text = to_text(document) + "\n";
   send(out + std::format("{:x}\r\n{}\r\n", text.size(), text));
@@ -213,9 +219,11 @@ void serve_connection(Fd client, ApiService& service, LiveOperations& live, std:
 
 void refuse_connection(Fd client, size_t max_connections) {
   auto stream = UnixStream::adopt(std::move(client), {});
-  const Error error{Code::unavailable, Effect::none,
+  const Error error{Code::unavailable,
+                    Effect::none,
                     std::format("the daemon serves {} connections already", max_connections),
-                    "try again", {}};
+                    "try again",
+                    {}};
   const std::string body = to_text(error_document(error)) + "\n";
   (void)stream.write_all(
       std::format("HTTP/1.1 503 Service Unavailable\r\nContent-Type: application/json\r\n"

@@ -22,11 +22,11 @@ class FakeService : public ApiService {
   Plan plan;
   std::vector<LogChunk> log_chunks;
   ExecResult exec_result;
-  Operation result;                 // of deploy, namespace_rm, resume and abort
-  std::vector<Event> events;        // told before that
-  std::optional<Error> error;       // returned by everything, when set
-  bool wait_for_cancel = false;     // deploy ends, `aborted`, only when it is canceled
-  bool follow_forever = false;      // logs end only when stopped
+  Operation result;              // of deploy, namespace_rm, resume and abort
+  std::vector<Event> events;     // told before that
+  std::optional<Error> error;    // returned by everything, when set
+  bool wait_for_cancel = false;  // deploy ends, `aborted`, only when it is canceled
+  bool follow_forever = false;   // logs end only when stopped
 
   // What was asked.
   std::optional<DeployRequest> deployed;

@@ -50,8 +50,8 @@ Status parse_target(std::string_view target, ApiRequest& request) {
   if (target.empty() || target.front() != '/')
     return fail(Code::invalid, "the request's address does not begin with '/'");
   if (target.size() > kMaxTargetBytes)
-    return fail(Code::invalid, std::format("the request's address is longer than {} bytes",
-                                           kMaxTargetBytes));
+    return fail(Code::invalid,
+                std::format("the request's address is longer than {} bytes", kMaxTargetBytes));
   const size_t mark = target.find('?');
   request.path = TRY(percent_decode(target.substr(0, mark), false));
   TRY(check_segments(request.path));
@@ -73,23 +73,37 @@ Status parse_target(std::string_view target, ApiRequest& request) {
 
 int http_status(Code code) {
   switch (code) {
-    case Code::invalid: return 400;
-    case Code::not_found: return 404;
-    case Code::exists: return 409;
-    case Code::conflict: return 409;
-    case Code::precondition: return 412;
-    case Code::unavailable: return 503;
-    case Code::timeout: return 504;
-    case Code::denied: return 403;
-    case Code::corrupt: return 422;
-    case Code::unsupported: return 501;
-    case Code::canceled: return 409;
-    case Code::internal: return 500;
+    case Code::invalid:
+      return 400;
+    case Code::not_found:
+      return 404;
+    case Code::exists:
+      return 409;
+    case Code::conflict:
+      return 409;
+    case Code::precondition:
+      return 412;
+    case Code::unavailable:
+      return 503;
+    case Code::timeout:
+      return 504;
+    case Code::denied:
+      return 403;
+    case Code::corrupt:
+      return 422;
+    case Code::unsupported:
+      return 501;
+    case Code::canceled:
+      return 409;
+    case Code::internal:
+      return 500;
   }
   return 500;
 }
 
-Json error_document(const Error& error) { return Json{{"error", error_to_json(error)}}; }
+Json error_document(const Error& error) {
+  return Json{{"error", error_to_json(error)}};
+}
 
 void reply_error(ApiResponse& response, const Error& error) {
   response.reply(http_status(error.code), error_document(error));

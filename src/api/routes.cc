@@ -56,7 +56,9 @@ bool matches(std::string_view pattern, std::string_view path, std::vector<std::s
 
 }  // namespace
 
-std::span<const ApiRoute> api_routes() { return kRoutes; }
+std::span<const ApiRoute> api_routes() {
+  return kRoutes;
+}
 
 Result<const ApiRoute*> find_route(std::string_view method, std::string_view path,
                                    std::vector<std::string>& params) {
@@ -69,8 +71,9 @@ Result<const ApiRoute*> find_route(std::string_view method, std::string_view pat
   if (!allowed.empty())
     return fail(Code::unsupported, std::format("{} is not possible on {}", method, path),
                 std::format("allowed: {}", allowed));
-  return fail(Code::not_found, std::format("the API has no {}", path),
-              "client and daemon may be of different versions: ployzctl --version, ployzctl status");
+  return fail(
+      Code::not_found, std::format("the API has no {}", path),
+      "client and daemon may be of different versions: ployzctl --version, ployzctl status");
 }
 
 void serve_route(const ApiRoute& route, RouteContext& context) {

@@ -35,8 +35,8 @@ Result<OperationId> operation_id_of(RouteContext& c) {
 
 Result<DeployRequest> deploy_request_of(const ApiRequest& request) {
   if (request.body.size() > kMaxBodyBytes)
-    return fail(Code::invalid, std::format("the manifest is larger than {} bytes",
-                                           kMaxManifestBytes));
+    return fail(Code::invalid,
+                std::format("the manifest is larger than {} bytes", kMaxManifestBytes));
   DeployRequest out;
   out.whole_namespace = TRY(query_bool(request, "whole", true));
   if (request.content_type == kCanonicalManifest) {
@@ -54,10 +54,10 @@ namespace handlers {
 
 Status mesh_init(RouteContext& c) {
   auto request = TRY(mesh_init_request_from_json(TRY(parse_json(c.request.body))));
-  return run(c, [&service = c.service, request](const EventSink& events,
-                                                std::stop_token) -> Result<Json> {
-    return to_json(TRY(service.mesh_init(request, events)));
-  });
+  return run(
+      c, [&service = c.service, request](const EventSink& events, std::stop_token) -> Result<Json> {
+        return to_json(TRY(service.mesh_init(request, events)));
+      });
 }
 
 Status deploy(RouteContext& c) {

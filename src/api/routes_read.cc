@@ -53,9 +53,13 @@ Json preview_to_json(const Plan& plan) {
 
 namespace handlers {
 
-Status status(RouteContext& c) { return reply(c, to_json(TRY(c.service.status()))); }
+Status status(RouteContext& c) {
+  return reply(c, to_json(TRY(c.service.status())));
+}
 
-Status mesh(RouteContext& c) { return reply(c, to_json(TRY(c.service.mesh()))); }
+Status mesh(RouteContext& c) {
+  return reply(c, to_json(TRY(c.service.mesh())));
+}
 
 Status machines(RouteContext& c) {
   return reply(c, {{"machines", list_of(TRY(c.service.machines()))}});
@@ -85,7 +89,9 @@ Status log(RouteContext& c) {
   return reply(c, {{"commits", std::move(list)}});
 }
 
-Status show(RouteContext& c) { return reply(c, to_json(TRY(c.service.show(c.params.at(0))))); }
+Status show(RouteContext& c) {
+  return reply(c, to_json(TRY(c.service.show(c.params.at(0)))));
+}
 
 Status instances(RouteContext& c) {
   NamespaceName name;

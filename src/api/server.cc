@@ -1,10 +1,10 @@
 #include "api/server.h"
 
+#include <list>
+
 #include <poll.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-#include <list>
 
 #include "api/connection.h"
 #include "api/listener.h"

@@ -1,15 +1,15 @@
 // Client and server over a real unix socket.
 #include "api/server.h"
 
+#include <filesystem>
+#include <future>
+
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
-
-#include <filesystem>
-#include <future>
 
 #include "api/client.h"
 #include "api/fake_service.h"
@@ -97,7 +97,9 @@ TEST_F(ServerTest, SocketHasModeAndIsReplacedWhenStale) {
   server_.reset();
   EXPECT_FALSE(std::filesystem::exists(socket_));
   // A dead daemon leaves its socket behind.
-  { auto left = listen_unix(socket_, "no-such-group"); }
+  {
+    auto left = listen_unix(socket_, "no-such-group");
+  }
   EXPECT_TRUE(std::filesystem::exists(socket_));
   start(64);
   EXPECT_TRUE(ApiClient(socket_).status());
@@ -134,9 +136,8 @@ TEST_F(ServerTest, AbsentDaemonIsOneClearLine) {
 
 TEST_F(ServerTest, ChangeTellsEventsThenResult) {
   std::vector<std::string> texts;
-  const auto result = ApiClient(socket_).namespace_rm("shop", true, [&](const Event& event) {
-    texts.push_back(event.text);
-  });
+  const auto result = ApiClient(socket_).namespace_rm(
+      "shop", true, [&](const Event& event) { texts.push_back(event.text); });
   ASSERT_TRUE(result) << result.error().line();
   EXPECT_EQ(texts, (std::vector<std::string>{"one", "two"}));
   EXPECT_EQ((*result)["outcome"], "committed");
@@ -247,9 +248,9 @@ TEST_F(ServerTest, Garbage) {
 }
 
 TEST_F(ServerTest, KeepsConnectionsAndPipelines) {
-  const auto answers = raw(
-      "GET /v1/status HTTP/1.1\r\nHost: x\r\n\r\nGET /v1/mesh HTTP/1.1\r\nHost: x\r\n"
-      "Connection: close\r\n\r\n");
+  const auto answers =
+      raw("GET /v1/status HTTP/1.1\r\nHost: x\r\n\r\nGET /v1/mesh HTTP/1.1\r\nHost: x\r\n"
+          "Connection: close\r\n\r\n");
   size_t count = 0;
   for (size_t at = 0; (at = answers.find("HTTP/1.1 200 OK", at)) != std::string::npos; ++at)
     ++count;

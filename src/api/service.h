@@ -77,8 +77,7 @@ class ApiService {
   [[nodiscard]] virtual Result<Operation> operation(const OperationId& id) = 0;
   [[nodiscard]] virtual Result<Operation> resume(const OperationId& id, const EventSink& events,
                                                  std::stop_token cancel) = 0;
-  [[nodiscard]] virtual Result<Operation> abort(const OperationId& id,
-                                                const EventSink& events) = 0;
+  [[nodiscard]] virtual Result<Operation> abort(const OperationId& id, const EventSink& events) = 0;
 
   // Images of this machine.
   [[nodiscard]] virtual Result<std::vector<ImageInfo>> images() = 0;

@@ -66,7 +66,9 @@ Json to_json(const StatusReport& report) {
           {"unfinished", std::move(unfinished)}};
 }
 
-Json to_json(const MeshInitRequest& request) { return {{"name", request.name}}; }
+Json to_json(const MeshInitRequest& request) {
+  return {{"name", request.name}};
+}
 
 Json to_json(const MeshReport& report) {
   return {{"name", report.name},

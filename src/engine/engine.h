@@ -38,11 +38,13 @@ using EventSink = std::function<void(const Event&)>;
 struct EngineConfig {
   MachineId self;
   ClusterConfig cluster;
-  std::chrono::milliseconds rpc_timeout{5000};    // facts, probe, short steps
-  std::chrono::milliseconds step_slack{15000};    // over a step's own bound (start period, grace)
+  std::chrono::milliseconds rpc_timeout{5000};  // facts, probe, short steps
+  std::chrono::milliseconds step_slack{15000};  // over a step's own bound (start period, grace)
   std::chrono::milliseconds flip_timeout{5000};
   std::chrono::milliseconds lease_ttl{15000};
 };
+
+class RunningOperations;
 
 class Engine {
  public:
@@ -84,6 +86,7 @@ class Engine {
  private:
   EngineConfig config_;
   Ports ports_;
+  std::shared_ptr<RunningOperations> running_;  // of this process: tells a former life from now
 };
 
 }  // namespace ployz

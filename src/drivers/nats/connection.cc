@@ -117,8 +117,14 @@ class Registration : public Subscription {
 }  // namespace
 
 void NatsConnection::Impl::refused(std::string_view text) {
-  pending.fail_if([&](std::string_view subject) { return names_subject(text, subject); },
-                  denied(text));
+  const std::string api = std::format("$JS.{}.API.", config.domain);
+  const auto named = [&](std::string_view subject) {
+    if (names_subject(text, subject)) return true;
+    // The server of the domain names the subject it rewrote this to.
+    return subject.starts_with(api) &&
+           names_subject(text, "$JS.API." + std::string(subject.substr(api.size())));
+  };
+  pending.fail_if(named, denied(text));
 }
 
 Status NatsConnection::Impl::attach(const NatsSession& to, const ChannelRef& route) {

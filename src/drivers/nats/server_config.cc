@@ -1,6 +1,7 @@
 #include "drivers/nats/server_config.h"
 
 #include <algorithm>
+#include <array>
 #include <format>
 
 #include "drivers/nats/nkey.h"
@@ -8,7 +9,9 @@
 namespace ployz {
 namespace {
 
-constexpr std::string_view kApi = "$JS.ployz.API.";
+// Clients say the first; the server of that domain rewrites it to the second before it looks at
+// permissions (2.10), a leaf node passes it on.
+constexpr std::array<std::string_view, 2> kApi{"$JS.ployz.API.", "$JS.API."};
 // Steps may run for minutes before they answer; the engine waits no longer than this for any.
 constexpr std::string_view kReplyWindow = "1h";
 
@@ -27,20 +30,19 @@ bool is_path(std::string_view text) {
 
 std::string_view role_name(NatsRole role) { return role == NatsRole::daemon ? "daemon" : "router"; }
 
-std::string api(std::string_view call) { return std::string(kApi).append(call); }
-
 std::vector<std::string> may_publish(const NatsUser& user) {
+  std::vector<std::string> subjects;
+  std::vector<std::string_view> calls;
   if (user.role == NatsRole::router) {
-    return {api("STREAM.INFO.COMMITS"), api("STREAM.MSG.GET.COMMITS"),
-            api("CONSUMER.CREATE.COMMITS.>"), "$JS.FC.COMMITS.>"};
+    subjects = {"$JS.FC.COMMITS.>"};
+    calls = {"STREAM.INFO.COMMITS", "STREAM.MSG.GET.COMMITS", "CONSUMER.CREATE.COMMITS.>"};
+  } else {
+    subjects = {"ployz.rpc.>", "ployz.commit.*", "$KV.>", "$JS.FC.>"};
+    calls = {"STREAM.INFO.*", "STREAM.MSG.GET.*", "CONSUMER.CREATE.*.>"};
+    if (user.manages_streams) calls.insert(calls.end(), {"STREAM.CREATE.*", "STREAM.UPDATE.*"});
   }
-  std::vector<std::string> subjects{
-      "ployz.rpc.>",           "ployz.commit.*",          "$KV.>",
-      api("STREAM.INFO.*"),    api("STREAM.MSG.GET.*"),   api("CONSUMER.CREATE.*.>"),
-      "$JS.FC.>"};
-  if (user.manages_streams) {
-    subjects.push_back(api("STREAM.CREATE.*"));
-    subjects.push_back(api("STREAM.UPDATE.*"));
+  for (const std::string_view call : calls) {
+    for (const std::string_view api : kApi) subjects.push_back(std::string(api).append(call));
   }
   return subjects;
 }

@@ -1,0 +1,128 @@
+#include "sim/checkers/outcome_checker.h"
+
+#include <algorithm>
+#include <format>
+
+#include "router/projection.h"
+
+namespace ployz::sim {
+namespace {
+
+bool is_without_effect(Outcome outcome) {
+  return outcome == Outcome::failed || outcome == Outcome::aborted ||
+         outcome == Outcome::refused || outcome == Outcome::unchanged;
+}
+
+bool is_committed(Outcome outcome) {
+  return outcome == Outcome::committed || outcome == Outcome::committed_cleanup_pending;
+}
+
+}  // namespace
+
+void OutcomeChecker::on_answer(const Answer& answer) {
+  if (answer.lost || !answer.result) return;
+  const Operation& operation = *answer.result;
+  if (is_committed(operation.outcome)) {
+    committed_[operation.id] = operation.committed_sequence;
+    check_committed(operation);
+  } else if (is_without_effect(operation.outcome)) {
+    without_effect_.insert(operation.id);
+    check_left_nothing(operation);
+    check_no_backend(operation, answer.disturbances_before);
+  }
+}
+
+void OutcomeChecker::must_succeed(const Answer& answer, std::string_view what) {
+  if (answer.lost) {
+    world_.trace.violation(std::format("{}: the daemon was away", what));
+  } else if (!answer.result) {
+    world_.trace.violation(std::format("{}: {}", what, answer.result.error().line()));
+  } else if (answer.result->outcome != Outcome::committed &&
+             answer.result->outcome != Outcome::unchanged) {
+    world_.trace.violation(std::format(
+        "{}: {} is {}: {}", what, answer.result->id.str(), to_string(answer.result->outcome),
+        answer.result->error ? answer.result->error->line() : ""));
+  }
+}
+
+void OutcomeChecker::check_committed(const Operation& operation) {
+  const std::vector<StoredCommit> log = world_.store.log();
+  const uint64_t sequence = operation.committed_sequence;
+  if (sequence == 0 || sequence > log.size()) {
+    world_.trace.violation(std::format("operation {} says it committed {}, which is not in the log",
+                                       operation.id.str(), sequence));
+    return;
+  }
+  const auto commit = decode_commit(log[sequence - 1].bytes);
+  if (commit && commit->operation == operation.id && commit->kind != CommitKind::fence) return;
+  world_.trace.violation(std::format("commit {} is not the one operation {} reported", sequence,
+                                     operation.id.str()));
+}
+
+void OutcomeChecker::check_left_nothing(const Operation& operation) {
+  for (const StoredCommit& stored : world_.store.log()) {
+    const auto commit = decode_commit(stored.bytes);
+    if (commit && commit->operation == operation.id && commit->kind != CommitKind::fence) {
+      world_.trace.violation(std::format("operation {} is {}, but commit {} is its",
+                                         operation.id.str(), to_string(operation.outcome),
+                                         stored.sequence));
+    }
+  }
+  for (const auto& machine : world_.machines) {
+    for (const FoundInstance& found : machine->containers.all()) {
+      if (found.operation != operation.id) continue;
+      world_.trace.violation(std::format("operation {} is {}, but its container {} is on {}",
+                                         operation.id.str(), to_string(operation.outcome),
+                                         found.id.str(), machine->self().name));
+    }
+  }
+}
+
+// Its instances' addresses tell the backends of a candidate. A router that crashed meanwhile, or a
+// gateway that failed a call, may keep one until the lazy retirement.
+void OutcomeChecker::check_no_backend(const Operation& operation, uint64_t disturbances_before) {
+  const uint64_t at_the_start = operation.attempt == 1 ? disturbances_before
+                                                       : world_.machines.size();  // never any
+  if (world_.disturbances() > at_the_start) return;
+  std::set<std::string> addresses;
+  for (const Step& step : operation.plan.apply) {
+    const auto* run = std::get_if<RunInstance>(&step.action);
+    if (run && !run->address.empty()) addresses.insert(run->address);
+  }
+  for (const auto& machine : world_.machines) {
+    for (const Backend& backend : machine->gateway.taken()) {
+      const bool its = backend.key.name_space == operation.name_space &&
+                       std::ranges::any_of(backend.servers, [&](const std::string& server) {
+                         return addresses.contains(server.substr(0, server.rfind(':')));
+                       });
+      if (!its) continue;
+      world_.trace.violation(std::format("operation {} is {}, but the gateway of {} keeps {}",
+                                         operation.id.str(), to_string(operation.outcome),
+                                         machine->self().name, backend.servers.front()));
+    }
+  }
+}
+
+void OutcomeChecker::at_the_end() {
+  for (const Operation& operation : world_.operations()) {
+    if (!operation.ended()) {
+      world_.trace.violation(std::format("operation {} is still {} (phase {}): {}",
+                                         operation.id.str(), to_string(operation.outcome),
+                                         to_string(operation.phase),
+                                         operation.error ? operation.error->line() : ""));
+      continue;
+    }
+    if (operation.outcome == Outcome::committed) check_committed(operation);
+    if (is_without_effect(operation.outcome)) check_left_nothing(operation);
+    if (committed_.contains(operation.id) && operation.outcome != Outcome::committed) {
+      world_.trace.violation(std::format("operation {} was reported committed, and ends {}",
+                                         operation.id.str(), to_string(operation.outcome)));
+    }
+    if (without_effect_.contains(operation.id) && !is_without_effect(operation.outcome)) {
+      world_.trace.violation(std::format("operation {} was reported undone, and ends {}",
+                                         operation.id.str(), to_string(operation.outcome)));
+    }
+  }
+}
+
+}  // namespace ployz::sim

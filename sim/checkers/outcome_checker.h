@@ -1,0 +1,31 @@
+// What a command reports is true: committed means that the commit is in the log; failed, aborted or
+// refused means that nothing of the operation is left.
+#pragma once
+
+#include <set>
+
+#include "sim/world/world.h"
+
+namespace ployz::sim {
+
+class OutcomeChecker {
+ public:
+  explicit OutcomeChecker(World& world) : world_(world) {}
+
+  // At the moment the operator sees the answer.
+  void on_answer(const Answer& answer);
+  void must_succeed(const Answer& answer, std::string_view what);
+  // Of everything reported and recorded, once the world is settled.
+  void at_the_end();
+
+ private:
+  void check_committed(const Operation& operation);
+  void check_left_nothing(const Operation& operation);
+  void check_no_backend(const Operation& operation, uint64_t disturbances_before);
+
+  World& world_;
+  std::set<OperationId> without_effect_;
+  std::map<OperationId, uint64_t> committed_;
+};
+
+}  // namespace ployz::sim

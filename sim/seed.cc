@@ -1,0 +1,56 @@
+#include "sim/seed.h"
+
+#include "sim/checkers/log_checker.h"
+#include "sim/checkers/outcome_checker.h"
+#include "sim/checkers/settled_checker.h"
+#include "sim/checkers/traffic_checker.h"
+#include "sim/world/operators.h"
+
+namespace ployz::sim {
+namespace {
+
+constexpr uint64_t kSecond = 1'000'000'000;
+// Reservations of failed probes and backends nobody drained are gone after this.
+constexpr uint64_t kLeftoversNs = 100 * kSecond;
+
+void live(World& world) {
+  OutcomeChecker outcomes(world);
+  const TrafficChecker traffic(world);
+  Operators operators(world, outcomes);
+  world.start();
+  world.disturb();
+  operators.work();
+  world.calm();
+  operators.settle();
+  world.scheduler.sleep_ns(kLeftoversNs);
+  check_log(world);
+  outcomes.at_the_end();
+  check_settled(world);
+}
+
+}  // namespace
+
+SeedResult run_seed(const WorldOptions& options) {
+  Scheduler scheduler(options.seed);
+  Trace trace(scheduler, options.verbose);
+  // Like everything in it, it is abandoned rather than destroyed: threads still refer to it.
+  auto* world = new World(scheduler, options, trace);
+  const Scheduler::End end = scheduler.run([&] { live(*world); });
+  SeedResult result;
+  result.findings = trace.violations();
+  if (!result.findings.empty()) result.verdict = Verdict::wrong;
+  if (end != Scheduler::End::done) {
+    result.verdict = Verdict::stuck;
+    result.findings.push_back(
+        (end == Scheduler::End::deadlock ? "everybody waits for ever:\n" : "it does not end:\n") +
+        scheduler.describe_waiting());
+  }
+  result.hash = trace.hash();
+  result.switches = scheduler.switches();
+  result.virtual_ms = scheduler.now_ns() / 1'000'000;
+  result.commits = world->store.log().size();
+  result.operations = world->store.records(Bucket::operations).size();
+  return result;
+}
+
+}  // namespace ployz::sim

@@ -1,0 +1,99 @@
+// One simulated machine: what survives its daemons (engine, gateway, DNS, disk), and the two
+// daemons that run on it, which crash and come back.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "agent/agent.h"
+#include "drivers/os/thread_executor.h"
+#include "engine/engine.h"
+#include "router/router.h"
+#include "sim/fakes/fake_clock.h"
+#include "sim/fakes/fake_containers.h"
+#include "sim/fakes/fake_dns.h"
+#include "sim/fakes/fake_gateway.h"
+#include "sim/fakes/fake_host.h"
+#include "sim/fakes/fake_projection_cache.h"
+#include "sim/fakes/fake_rpc.h"
+#include "sim/fakes/fake_step_journal.h"
+#include "sim/fakes/fake_store.h"
+#include "sim/world/sim_hook.h"
+
+namespace ployz::sim {
+
+// What the simulator is told to break on purpose, to see that it notices.
+enum class Mutation { none, run_instance, stop_instance, prepare_routes };
+
+// What all machines share.
+struct Cluster {
+  Scheduler& scheduler;
+  Trace& trace;
+  SimHook& hook;
+  FakeStore& store;
+  FakeRpc& rpc;
+  ClusterConfig config;
+  Mutation mutation = Mutation::none;
+  Serves serves;  // any machine's containers
+};
+
+// A life of ployzd. Never destroyed: it crashes.
+struct Daemon {
+  ProcessId process = kWorld;
+  std::unique_ptr<SkewedClock> clock;
+  SeededEntropy entropy{0};
+  ThreadExecutor executor;
+  std::unique_ptr<Agent> agent;
+  std::unique_ptr<Engine> engine;
+  std::unique_ptr<Subscription> serving;
+};
+
+struct RouterLife {
+  ProcessId process = kWorld;
+  std::unique_ptr<Router> router;
+  std::unique_ptr<Subscription> following;
+  std::unique_ptr<Subscription> serving;
+};
+
+class SimMachine {
+ public:
+  SimMachine(Cluster& cluster, Machine self, int64_t skew_ms);
+
+  // New lives; they serve after a moment. Called when there is none.
+  void start_daemon();
+  void start_router();
+  // The process must be one of this machine's present ones; it starts again after `down_ns`.
+  void crash(ProcessId process, uint64_t down_ns);
+  [[nodiscard]] bool owns(ProcessId process) const;
+
+  // The present daemon while it lives and is wired.
+  [[nodiscard]] Daemon* daemon() const { return ready_daemon_; }
+  // Counts lives.
+  [[nodiscard]] uint64_t router_life() const { return router_lives_; }
+  [[nodiscard]] const Machine& self() const { return self_; }
+
+  FakeImages images;
+  FakeContainers containers;
+  FakeHost host;
+  FakeGateway gateway;
+  FakeDns dns;
+
+ private:
+  void boot_daemon(Daemon& daemon);
+  void boot_router(RouterLife& life);
+  [[nodiscard]] bool is_stripped(const std::string& command, const Json& request) const;
+
+  Cluster& cluster_;
+  Machine self_;
+  SkewedClock clock_;
+  FakeStepJournal journal_;
+  FakeProjectionCache cache_;
+  FakeProber prober_;
+  uint64_t daemon_lives_ = 0;
+  uint64_t router_lives_ = 0;
+  ProcessId daemon_process_ = kWorld;
+  ProcessId router_process_ = kWorld;
+  Daemon* ready_daemon_ = nullptr;
+};
+
+}  // namespace ployz::sim

@@ -1,0 +1,114 @@
+#include "sim/world/manifests.h"
+
+#include <format>
+
+#include "base/digest.h"
+
+namespace ployz::sim {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr uint64_t kGoodImages = 3;
+
+std::vector<SampleImage> make_images() {
+  std::vector<SampleImage> images;
+  const auto add = [&](std::string reference, Behaviour behaviour, bool may_be_absent) {
+    images.push_back({reference, sha256_digest(reference), behaviour, may_be_absent});
+  };
+  for (uint64_t i = 1; i <= kGoodImages; ++i) add(std::format("web:{}", i), {}, i == 3);
+  add("slow:1", {.ready_after_ms = 4000}, false);
+  add("stubborn:1", {.ignores_sigterm = true}, false);
+  add("never:1", {.never_ready = true}, false);
+  add("exits:1", {.ready_after_ms = 100'000, .exits_after_ms = 700, .exit_code = 3}, false);
+  return images;
+}
+
+std::string good_image(Random& random) {
+  switch (random.below(8)) {
+    case 0: return "slow:1";
+    case 1: return "stubborn:1";
+    default: return std::format("web:{}", random.between(1, kGoodImages));
+  }
+}
+
+Readiness random_readiness(Random& random) {
+  Readiness readiness;
+  readiness.start_period = milliseconds(8000);
+  readiness.interval = milliseconds(random.between(1, 10) * 100);
+  switch (random.below(6)) {
+    case 0:
+      readiness.kind = Readiness::Kind::none;
+      break;
+    case 1:
+      readiness.kind = Readiness::Kind::exec;
+      readiness.command = {"ready"};
+      break;
+    case 2:
+      readiness.kind = Readiness::Kind::tcp;
+      readiness.port = "http";
+      break;
+    default:
+      readiness.kind = Readiness::Kind::http;
+      readiness.path = "/healthz";
+      readiness.port = "http";
+  }
+  return readiness;
+}
+
+Service random_service(Random& random, const NamespaceName& name_space, uint64_t number) {
+  Service service;
+  service.name = ServiceName(std::format("s{}", number));
+  service.container.image = good_image(random);
+  service.container.ports = {{"http", 8080, Protocol::tcp}};
+  service.container.env = {{"VERSION", std::to_string(random.below(3))}};
+  service.container.readiness = random_readiness(random);
+  service.container.stop_grace_period = milliseconds(random.between(1, 3) * 1000);
+  if (service.container.image == "slow:1" || service.container.image == "stubborn:1") {
+    // Ready for a moment of running is not ready for traffic: probe these.
+    service.container.readiness.kind = Readiness::Kind::tcp;
+    service.container.readiness.port = "http";
+  }
+  service.placement.replicas = static_cast<uint32_t>(random.between(1, 3));
+  service.rollout = random.below(3) == 0 ? Rollout::recreate : Rollout::blue_green;
+  if (random.below(3) > 0) {
+    service.routes = {{{std::format("{}.{}.example", service.name.str(), name_space.str())},
+                       "http",
+                       "/"}};
+  }
+  if (random.below(6) == 0) {
+    // A name both namespaces may want: the planner has to refuse the second.
+    service.routes.push_back({{"shared.example"}, "http", std::format("/{}", number)});
+  }
+  if (random.below(3) == 0) {
+    service.publish = {{static_cast<uint16_t>((name_space.str() == "alpha" ? 8000 : 9000) + number),
+                        8080}};
+  }
+  return service;
+}
+
+}  // namespace
+
+const std::vector<SampleImage>& sample_images() {
+  static const std::vector<SampleImage> images = make_images();
+  return images;
+}
+
+Manifest random_manifest(Random& random, const NamespaceName& name_space, bool bad) {
+  Manifest manifest;
+  manifest.name_space = name_space;
+  const uint64_t count = random.between(1, 3);
+  for (uint64_t i = 0; i < count; ++i) {
+    if (count > 1 && i > 0 && random.below(4) == 0) continue;
+    manifest.services.push_back(random_service(random, name_space, i));
+  }
+  if (bad) {
+    Service& victim = manifest.services[random.below(manifest.services.size())];
+    victim.container.image = random.coin() ? "never:1" : "exits:1";
+    victim.container.readiness.kind = Readiness::Kind::tcp;
+    victim.container.readiness.port = "http";
+  }
+  return manifest;
+}
+
+}  // namespace ployz::sim

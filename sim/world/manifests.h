@@ -1,0 +1,26 @@
+// Images and manifests of the simulated operators.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "model/manifest.h"
+#include "sim/fakes/fake_images.h"
+#include "sim/scheduler/random.h"
+
+namespace ployz::sim {
+
+struct SampleImage {
+  std::string reference;
+  std::string id;
+  Behaviour behaviour;
+  bool may_be_absent = false;  // then only the registry has it
+};
+
+[[nodiscard]] const std::vector<SampleImage>& sample_images();
+
+// A whole namespace: one to three services. `bad`: one of them uses an image that never gets ready
+// or exits.
+[[nodiscard]] Manifest random_manifest(Random& random, const NamespaceName& name_space, bool bad);
+
+}  // namespace ployz::sim

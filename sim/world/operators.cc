@@ -1,0 +1,158 @@
+#include "sim/world/operators.h"
+
+#include <format>
+
+#include "base/check.h"
+#include "sim/world/manifests.h"
+
+namespace ployz::sim {
+namespace {
+
+constexpr uint64_t kMillisecond = 1'000'000;
+constexpr uint64_t kSecond = 1'000'000'000;
+constexpr int kSettleRounds = 6;
+
+std::string describe(const Manifest& manifest) {
+  std::string text = manifest.name_space.str();
+  for (const Service& service : manifest.services) {
+    text += std::format(" {}={}x{}{}", service.name.str(), service.container.image,
+                        service.placement.replicas,
+                        service.rollout == Rollout::recreate ? "r" : "");
+  }
+  return text;
+}
+
+}  // namespace
+
+Operators::Operators(World& world, OutcomeChecker& outcomes) : world_(world), outcomes_(outcomes) {
+  namespaces_ = {NamespaceName("alpha")};
+  if (world_.random.coin()) namespaces_.emplace_back("beta");
+}
+
+void Operators::work() {
+  const uint64_t count = world_.random.between(1, 2);
+  std::vector<ThreadId> operators;
+  for (uint64_t i = 0; i < count; ++i) {
+    operators.push_back(world_.scheduler.spawn_in(
+        kWorld, [this, random = world_.random.fork()] { one_operator(random); }));
+  }
+  for (const ThreadId thread : operators) world_.scheduler.join(thread);
+}
+
+void Operators::one_operator(Random random) {
+  const uint64_t commands = random.between(2, 5);
+  for (uint64_t i = 0; i < commands; ++i) {
+    one_command(random);
+    // Some at once, some after a lease has expired.
+    world_.scheduler.sleep_ns(random.below(random.coin() ? 2 * kSecond : 30 * kSecond));
+  }
+}
+
+void Operators::one_command(Random& random) {
+  const NamespaceName& name_space = namespaces_[random.below(namespaces_.size())];
+  switch (random.below(10)) {
+    case 0:
+      return remove(random, name_space);
+    case 1:
+    case 2:
+      return resume_or_abort(random);
+    default:
+      return deploy(random, name_space);
+  }
+}
+
+SimMachine& Operators::any_machine(Random& random) {
+  return *world_.machines[random.below(world_.machines.size())];
+}
+
+std::optional<uint64_t> Operators::maybe_cancel(Random& random) {
+  if (!random.chance_ppm(world_.faults.cancel)) return std::nullopt;
+  return random.below(random.coin() ? 200 * kMillisecond : 10 * kSecond);
+}
+
+void Operators::deploy(Random& random, const NamespaceName& name_space) {
+  const bool bad = random.chance_ppm(world_.faults.bad_image);
+  const DeployRequest request{random_manifest(random, name_space, bad), random.below(4) > 0};
+  const auto cancel = maybe_cancel(random);
+  const Answer answer = world_.execute(
+      any_machine(random), "deploy " + describe(request.manifest),
+      [request](Engine& engine, std::stop_token stop) { return engine.run(request, {}, stop); },
+      cancel);
+  outcomes_.on_answer(answer);
+}
+
+void Operators::remove(Random& random, const NamespaceName& name_space) {
+  const Answer answer = world_.execute(
+      any_machine(random), "namespace rm " + name_space.str(),
+      [request = NamespaceRmRequest{name_space, false}](Engine& engine, std::stop_token stop) {
+        return engine.run(request, {}, stop);
+      },
+      maybe_cancel(random));
+  outcomes_.on_answer(answer);
+}
+
+void Operators::resume_or_abort(Random& random) {
+  const std::vector<Operation> operations = world_.operations();
+  if (operations.empty()) return;
+  // Mostly one that needs it.
+  const Operation* chosen = &operations[random.below(operations.size())];
+  for (const Operation& operation : operations) {
+    if (!operation.ended() && random.coin()) chosen = &operation;
+  }
+  const OperationId id = chosen->id;
+  const bool abort = random.coin();
+  const Answer answer = world_.execute(
+      any_machine(random), std::format("op {} {}", abort ? "abort" : "resume", id.str()),
+      [id, abort](Engine& engine, std::stop_token stop) {
+        return abort ? engine.abort(id, {}) : engine.resume(id, {}, stop);
+      },
+      maybe_cancel(random));
+  outcomes_.on_answer(answer);
+}
+
+void Operators::settle() {
+  for (int round = 0; round < kSettleRounds; ++round) {
+    bool unfinished = false;
+    for (const Operation& operation : world_.operations()) {
+      if (operation.ended()) continue;
+      unfinished = true;
+      settle_one(operation);
+    }
+    if (!unfinished) break;
+    world_.scheduler.sleep_ns(20 * kSecond);  // a lease's life
+  }
+  for (const NamespaceName& name_space : namespaces_) {
+    if (world_.random.coin()) final_deploy(name_space);
+  }
+}
+
+// By a command on its namespace, a resume or an abort, as the seed wants.
+void Operators::settle_one(const Operation& operation) {
+  Random& random = world_.random;
+  const OperationId id = operation.id;
+  const uint64_t way = random.below(3);
+  if (way == 0) return final_deploy(operation.name_space);
+  const Answer answer = world_.execute(
+      any_machine(random), std::format("settle: op {} {}", way == 1 ? "abort" : "resume", id.str()),
+      [id, way](Engine& engine, std::stop_token stop) {
+        return way == 1 ? engine.abort(id, {}) : engine.resume(id, {}, stop);
+      });
+  outcomes_.on_answer(answer);
+}
+
+// Asks for nothing that could be refused, so it must succeed.
+void Operators::final_deploy(const NamespaceName& name_space) {
+  Random& random = world_.random;
+  DeployRequest request{random_manifest(random, name_space, false), true};
+  for (Service& service : request.manifest.services) {
+    std::erase_if(service.routes,
+                  [](const Route& route) { return route.hostnames.front() == "shared.example"; });
+  }
+  const Answer answer = world_.execute(
+      any_machine(random), "final deploy " + describe(request.manifest),
+      [request](Engine& engine, std::stop_token stop) { return engine.run(request, {}, stop); });
+  outcomes_.on_answer(answer);
+  outcomes_.must_succeed(answer, "a deploy without faults");
+}
+
+}  // namespace ployz::sim

@@ -1,0 +1,35 @@
+// The people of a simulated cluster: they deploy, remove, resume, abort and press Ctrl-C, one or
+// two at once; then somebody settles everything.
+#pragma once
+
+#include "sim/checkers/outcome_checker.h"
+#include "sim/world/world.h"
+
+namespace ployz::sim {
+
+class Operators {
+ public:
+  Operators(World& world, OutcomeChecker& outcomes);
+
+  // Random commands under faults; returns when all have ended.
+  void work();
+  // Without faults: resumes or aborts what is unfinished, or deploys over it.
+  void settle();
+
+ private:
+  void one_operator(Random random);
+  void one_command(Random& random);
+  void deploy(Random& random, const NamespaceName& name_space);
+  void remove(Random& random, const NamespaceName& name_space);
+  void resume_or_abort(Random& random);
+  void settle_one(const Operation& operation);
+  void final_deploy(const NamespaceName& name_space);
+  SimMachine& any_machine(Random& random);
+  std::optional<uint64_t> maybe_cancel(Random& random);
+
+  World& world_;
+  OutcomeChecker& outcomes_;
+  std::vector<NamespaceName> namespaces_;
+};
+
+}  // namespace ployz::sim

@@ -1,0 +1,147 @@
+#include "sim/world/sim_hook.h"
+
+namespace ployz::sim {
+namespace {
+
+constexpr uint64_t kMicrosecond = 1'000;
+constexpr uint64_t kMillisecond = 1'000'000;
+constexpr uint64_t kSecond = 1'000'000'000;
+// What the NATS driver waits for an answer.
+constexpr uint64_t kStoreTimeoutNs = 5 * kSecond;
+
+std::string_view name_of(Fate fate) {
+  switch (fate) {
+    case Fate::normal: return "normal";
+    case Fate::refused: return "refused";
+    case Fate::never: return "lost";
+    case Fate::reply_lost: return "reply lost";
+    case Fate::late: return "late";
+  }
+  return "?";
+}
+
+}  // namespace
+
+void SimHook::calm() {
+  faults_ = {};
+  store_back_at_ns_ = 0;
+}
+
+void SimHook::travel(Kind kind) {
+  const uint64_t most = kind == Kind::local ? 500 * kMicrosecond : 2 * kMillisecond;
+  uint64_t time_ns = random_.between(20 * kMicrosecond, most);
+  if (random_.chance_ppm(faults_.slow)) time_ns += random_.below(8 * kSecond);
+  scheduler_.sleep_ns(time_ns);
+}
+
+void SimHook::maybe_crash(std::string_view when) {
+  const ProcessId process = scheduler_.process();
+  const bool router = routers_.contains(process);
+  if (!random_.chance_ppm(router ? faults_.crash_router : faults_.crash_daemon)) return;
+  trace_.note("crash", when);
+  crash_(process);
+}
+
+void SimHook::maybe_hang() {
+  if (random_.chance_ppm(faults_.stall)) {
+    trace_.note("stall", "");
+    scheduler_.sleep_ns(random_.between(5 * kSecond, 60 * kSecond));
+  }
+  if (!random_.chance_ppm(faults_.pause)) return;
+  const ProcessId process = scheduler_.process();
+  trace_.note("pause", scheduler_.name_of(process));
+  scheduler_.after_ns(random_.between(1 * kSecond, 60 * kSecond),
+                      [this, process] { scheduler_.resume_process(process); });
+  scheduler_.pause_process(process);
+}
+
+Fate SimHook::enter(std::string_view call, std::string_view detail, Kind kind) {
+  trace_.note(call, detail);
+  if (scheduler_.process() == kWorld) return Fate::normal;
+  travel(kind);
+  maybe_crash(call);
+  maybe_hang();
+  const Fate fate = fate_of(call, kind);
+  if (fate != Fate::normal) {
+    trace_.note(call, name_of(fate));
+    if (kind == Kind::local) ++local_faults_;
+  }
+  return fate;
+}
+
+void SimHook::leave(std::string_view call, std::string_view result) {
+  if (scheduler_.process() == kWorld) return;
+  trace_.note(call, result);
+  maybe_crash("after");
+  travel(Kind::local);
+}
+
+void SimHook::give_up() {
+  if (scheduler_.process() != kWorld) scheduler_.sleep_ns(kStoreTimeoutNs);
+}
+
+void SimHook::deliver(std::string_view subscription) {
+  if (scheduler_.process() == kWorld) return;
+  travel(Kind::read);
+  maybe_crash(subscription);
+  maybe_hang();
+  // A subscription survives while the store is away, and is silent.
+  if (subscription.starts_with("store.") && store_back_at_ns_ > scheduler_.now_ns()) {
+    scheduler_.sleep_ns(store_back_at_ns_ - scheduler_.now_ns());
+  }
+}
+
+void SimHook::later(std::chrono::milliseconds delay, std::function<void()> effect) {
+  scheduler_.after_ns(static_cast<uint64_t>(delay.count()) * kMillisecond, std::move(effect));
+}
+
+std::jthread SimHook::thread_in(uint32_t process, std::function<void()> body) {
+  std::jthread thread;
+  scheduler_.as_process(process, [&] { thread = std::jthread(std::move(body)); });
+  return thread;
+}
+
+Hook::Delivery SimHook::delivery() {
+  Delivery delivery;
+  if (random_.chance_ppm(faults_.rpc_duplicated)) delivery.copies = 2;
+  // Some at once, some after everything is over.
+  delivery.second_after = std::chrono::milliseconds(random_.below(random_.coin() ? 20 : 60'000));
+  delivery.late_by = std::chrono::milliseconds(random_.between(10, random_.coin() ? 8'000 : 90'000));
+  return delivery;
+}
+
+Fate SimHook::fate_of(std::string_view call, Kind kind) {
+  if (call.starts_with("store.")) return store_fate(kind);
+  if (call.starts_with("rpc.")) {
+    if (random_.chance_ppm(faults_.rpc_refused)) return Fate::refused;
+    return random_.chance_ppm(faults_.rpc_lost) ? unknown_fate(kind) : Fate::normal;
+  }
+  if (!random_.chance_ppm(faults_.local_failed)) return Fate::normal;
+  switch (random_.below(3)) {
+    case 0: return Fate::never;
+    case 1: return Fate::reply_lost;
+    default: return Fate::refused;
+  }
+}
+
+Fate SimHook::store_fate(Kind kind) {
+  if (store_back_at_ns_ > scheduler_.now_ns()) return Fate::refused;
+  if (random_.chance_ppm(faults_.store_away)) {
+    trace_.note("store", "away");
+    store_back_at_ns_ = scheduler_.now_ns() + random_.between(kSecond / 10, 40 * kSecond);
+    return Fate::refused;
+  }
+  if (random_.chance_ppm(faults_.store_refused)) return Fate::refused;
+  return random_.chance_ppm(faults_.store_lost) ? unknown_fate(kind) : Fate::normal;
+}
+
+Fate SimHook::unknown_fate(Kind kind) {
+  if (kind == Kind::read) return Fate::never;
+  switch (random_.below(3)) {
+    case 0: return Fate::never;
+    case 1: return Fate::reply_lost;
+    default: return Fate::late;
+  }
+}
+
+}  // namespace ployz::sim

@@ -1,0 +1,53 @@
+// The Hook of the simulated world: every port call of a simulated process takes time, is a moment
+// where others go on, and may be hit by a fault.
+#pragma once
+
+#include "sim/fakes/hook.h"
+#include "sim/world/faults.h"
+#include "sim/world/trace.h"
+
+namespace ployz::sim {
+
+class SimHook final : public Hook {
+ public:
+  SimHook(Scheduler& scheduler, Trace& trace, Random random)
+      : scheduler_(scheduler), trace_(trace), random_(random) {}
+
+  // Faults happen from now on, until calm().
+  void disturb(const Faults& faults) { faults_ = faults; }
+  void calm();
+  // What a crash does; does not return when the caller belongs to the process.
+  void on_crash(std::function<void(ProcessId)> crash) { crash_ = std::move(crash); }
+  void call_it_router(ProcessId process) { routers_.insert(process); }
+  // How many faults hit calls of a machine's own engine, gateway, DNS and disk so far.
+  [[nodiscard]] uint64_t local_faults() const { return local_faults_; }
+
+  Fate enter(std::string_view call, std::string_view detail, Kind kind) override;
+  void leave(std::string_view call, std::string_view result) override;
+  void give_up() override;
+  void deliver(std::string_view subscription) override;
+  void later(std::chrono::milliseconds delay, std::function<void()> effect) override;
+  uint32_t process() override { return scheduler_.process(); }
+  bool alive(uint32_t process) override { return scheduler_.alive(process); }
+  std::jthread thread_in(uint32_t process, std::function<void()> body) override;
+  Delivery delivery() override;
+
+ private:
+  void travel(Kind kind);
+  void maybe_crash(std::string_view when);
+  void maybe_hang();
+  Fate fate_of(std::string_view call, Kind kind);
+  Fate store_fate(Kind kind);
+  Fate unknown_fate(Kind kind);
+
+  Scheduler& scheduler_;
+  Trace& trace_;
+  Random random_;
+  Faults faults_;
+  std::function<void(ProcessId)> crash_;
+  std::set<ProcessId> routers_;
+  uint64_t store_back_at_ns_ = 0;
+  uint64_t local_faults_ = 0;
+};
+
+}  // namespace ployz::sim

@@ -1,0 +1,74 @@
+// The whole simulated cluster of one seed.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <set>
+#include <vector>
+
+#include "sim/world/machine.h"
+
+namespace ployz::sim {
+
+struct WorldOptions {
+  uint64_t seed = 0;
+  bool verbose = false;
+  Mutation mutation = Mutation::none;
+};
+
+// What an operator who ran a command learnt.
+struct Answer {
+  bool lost = false;  // the daemon was away or died: nothing is known
+  Result<Operation> result = Operation{};
+  uint64_t disturbances_before = 0;
+};
+
+class World {
+ public:
+  World(Scheduler& scheduler, const WorldOptions& options, Trace& trace);
+
+  // Daemons and routers run and serve when it returns; no faults yet.
+  void start();
+  // Faults from now on.
+  void disturb();
+  // No more faults; everybody is up again when it returns.
+  void calm();
+
+  using Command = std::function<Result<Operation>(Engine&, std::stop_token)>;
+  // Runs a command in a machine's daemon as its API would; `cancel_after_ns`: Ctrl-C.
+  [[nodiscard]] Answer execute(SimMachine& machine, std::string_view what, Command command,
+                               std::optional<uint64_t> cancel_after_ns = std::nullopt);
+
+  // Looks from outside, without calls.
+  [[nodiscard]] std::map<NamespaceName, CommitEntry> newest();
+  [[nodiscard]] std::vector<Operation> operations();
+  [[nodiscard]] SimMachine* machine(const MachineId& id);
+  [[nodiscard]] bool serves(std::string_view address);
+  // Counts what may leave something behind in a gateway for a while.
+  [[nodiscard]] uint64_t disturbances() const;
+
+  Random random;
+  Faults faults;
+  Trace& trace;
+  Scheduler& scheduler;
+  SimHook hook;
+  FakeStore store;
+  FakeRpc rpc;
+  Cluster cluster;
+  std::vector<std::unique_ptr<SimMachine>> machines;
+
+ private:
+  struct Call {
+    ProcessId process = kWorld;
+    bool done = false;
+    Answer answer;
+    std::stop_source cancel;
+  };
+  void crash(ProcessId process);
+  void add_images(SimMachine& machine);
+  void wait_until_up();
+
+  std::set<std::shared_ptr<Call>, std::owner_less<>> calls_;
+};
+
+}  // namespace ployz::sim

@@ -1,0 +1,165 @@
+#include "cli/render.h"
+
+#include <format>
+
+#include "model/names.h"
+#include "model/operation.h"
+
+namespace ployz::cli {
+namespace {
+
+const Json kNothing;
+const Json kEmptyList = Json::array();
+const Json kEmptyObject = Json::object();
+
+const Json& at(const Json& object, std::string_view key) {
+  if (!object.is_object()) return kNothing;
+  const auto found = object.find(key);
+  return found == object.end() ? kNothing : *found;
+}
+
+Color color_of(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::committed:
+    case Outcome::unchanged:
+      return Color::green;
+    case Outcome::running:
+      return Color::none;
+    case Outcome::failed:
+    case Outcome::refused:
+      return Color::red;
+    default:
+      return Color::yellow;
+  }
+}
+
+std::string_view meaning_of(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::running:
+      return "still running";
+    case Outcome::unchanged:
+      return "nothing to do";
+    case Outcome::committed:
+      return "done";
+    case Outcome::committed_cleanup_pending:
+      return "live; finish the cleanup with the same command or ployzctl op resume";
+    case Outcome::failed:
+      return "undone; the previous commit stands";
+    case Outcome::refused:
+      return "nothing was changed";
+    case Outcome::aborted:
+      return "undone; the previous commit stands";
+    case Outcome::interrupted:
+      return "settle it with ployzctl op resume or op abort";
+  }
+  return "";
+}
+
+}  // namespace
+
+std::string text_of(const Json& object, std::string_view key) {
+  const Json& value = at(object, key);
+  if (value.is_string()) return value.get<std::string>();
+  return value.is_number() ? value.dump() : std::string();
+}
+
+uint64_t number_of(const Json& object, std::string_view key) {
+  const Json& value = at(object, key);
+  return value.is_number_unsigned() ? value.get<uint64_t>() : 0;
+}
+
+bool flag_of(const Json& object, std::string_view key) {
+  const Json& value = at(object, key);
+  return value.is_boolean() && value.get<bool>();
+}
+
+const Json& list_of(const Json& object, std::string_view key) {
+  const Json& value = at(object, key);
+  return value.is_array() ? value : kEmptyList;
+}
+
+const Json& object_of(const Json& object, std::string_view key) {
+  const Json& value = at(object, key);
+  return value.is_object() ? value : kEmptyObject;
+}
+
+std::string render_changes(const Json& changes, const Style& style) {
+  std::string out;
+  for (const Json& change : changes) {
+    const auto kind = text_of(change, "kind");
+    Color color = Color::none;
+    std::string_view sign = " ";
+    if (kind == "create" || kind == "route" || kind == "scale") {
+      color = Color::green;
+      sign = "+";
+    } else if (kind == "replace") {
+      color = Color::yellow;
+      sign = "~";
+    } else if (kind == "remove") {
+      color = Color::red;
+      sign = "-";
+    }
+    const auto detail = text_of(change, "detail");
+    const auto line =
+        printable(std::format("{} {:<8}{}{}{}", sign, kind, text_of(change, "resource"),
+                              detail.empty() ? "" : ": ", detail));
+    out += "  " + colored(line, color, style) + "\n";
+  }
+  return out;
+}
+
+Answer operation_answer(Session& session, Json operation) {
+  const auto outcome = parse_outcome(text_of(operation, "outcome")).value_or(Outcome::failed);
+  const auto& style = session.style();
+  const uint64_t started = number_of(operation, "started_at_ms");
+  const uint64_t ended = number_of(operation, "ended_at_ms");
+  const auto took = ended > started ? ", " + format_duration(ended - started) : std::string();
+  Answer answer;
+  answer.exit_code = exit_code(outcome);
+  answer.text = render_changes(list_of(operation, "changes"), style);
+  answer.text += std::format("{} {}: {} ({}{}; operation {})\n", text_of(operation, "kind"),
+                             text_of(operation, "namespace"),
+                             colored(to_string(outcome), color_of(outcome), style),
+                             meaning_of(outcome), took, text_of(operation, "id"));
+  std::string silent;
+  for (const Json& machine : list_of(operation, "unconfirmed"))
+    if (machine.is_string()) silent += (silent.empty() ? "" : ", ") + machine.get<std::string>();
+  if (!silent.empty())
+    answer.text += printable("not confirmed by " + silent +
+                             ": these serve the commit as soon as they see it") +
+                   "\n";
+  if (const Json& error = object_of(operation, "error"); !error.empty() && !session.flags().json)
+    session.notice("ployzctl: " + error_from_json(error).line());
+  answer.document = std::move(operation);
+  return answer;
+}
+
+Answer preview_answer(Session& session, Json preview) {
+  Answer answer;
+  answer.text =
+      std::format("{} {}: {}\n", text_of(preview, "kind"), text_of(preview, "namespace"),
+                  text_of(preview, "outcome") == "unchanged" ? "unchanged (nothing to do)"
+                                                             : "preview; nothing was changed");
+  answer.text += render_changes(list_of(preview, "changes"), session.style());
+  Table steps({"STEP", "MACHINE", "WHAT"});
+  for (const auto* part : {"apply", "cleanup"})
+    for (const Json& step : list_of(preview, part))
+      steps.row({text_of(step, "id"), text_of(step, "machine"), text_of(step, "text")});
+  if (!steps.empty()) answer.text += "\n" + steps.render(session.style());
+  answer.document = std::move(preview);
+  return answer;
+}
+
+Result<ServicePath> parse_service_path(std::string_view text) {
+  ServicePath path;
+  const size_t slash = text.find('/');
+  path.name_space = text.substr(0, slash);
+  TRY(check_dns_label(path.name_space, "namespace name"));
+  if (slash != std::string_view::npos) {
+    path.service = text.substr(slash + 1);
+    TRY(check_dns_label(path.service, "service name"));
+  }
+  return path;
+}
+
+}  // namespace ployz::cli

@@ -1,0 +1,38 @@
+// Reading the daemon's documents for display: what is absent or of another type shows as nothing,
+// because a newer or older daemon must not break a table. And the texts several commands share.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/json.h"
+#include "cli/command.h"
+#include "cli/session.h"
+
+namespace ployz::cli {
+
+[[nodiscard]] std::string text_of(const Json& object, std::string_view key);
+[[nodiscard]] uint64_t number_of(const Json& object, std::string_view key);
+[[nodiscard]] bool flag_of(const Json& object, std::string_view key);
+// An empty array or object when it is absent. The reference is into the document, so a temporary
+// one does not compile.
+[[nodiscard]] const Json& list_of(const Json& object, std::string_view key);
+[[nodiscard]] const Json& object_of(const Json& object, std::string_view key);
+const Json& list_of(Json&& object, std::string_view key) = delete;
+const Json& object_of(Json&& object, std::string_view key) = delete;
+
+// How an operation ended: its summary and changes, the exit code of its outcome.
+[[nodiscard]] Answer operation_answer(Session& session, Json operation);
+// "web  3 instances  replaced …" lines of a preview or an operation.
+[[nodiscard]] std::string render_changes(const Json& changes, const Style& style);
+[[nodiscard]] Answer preview_answer(Session& session, Json preview);
+
+// "shop/web" → namespace and service; the service may be absent. `invalid` otherwise.
+struct ServicePath {
+  std::string name_space;
+  std::string service;
+};
+[[nodiscard]] Result<ServicePath> parse_service_path(std::string_view text);
+
+}  // namespace ployz::cli

@@ -1,0 +1,80 @@
+#include "cli/run.h"
+
+#include <format>
+
+#include "base/version.h"
+#include "cli/help.h"
+#include "cli/parse.h"
+#include "cli/session.h"
+
+namespace ployz::cli {
+namespace {
+
+// Before parsing has succeeded there are no flags, but its error must have the right form.
+bool wants_json(CliHost& host, const std::vector<std::string>& words) {
+  for (const auto& word : words) {
+    if (word == "--") break;
+    if (word == "--json") return true;
+  }
+  return host.env("PLOYZ_JSON").has_value();
+}
+
+int report(CliHost& host, const Error& error, bool json) {
+  if (json)
+    host.write_out(
+        Json{{"error", error_to_json(error)}}.dump(2, ' ', false, Json::error_handler_t::replace) +
+        "\n");
+  else
+    host.write_err(std::format("ployzctl: {}\n", printable(error.line())));
+  return exit_code_of(error);
+}
+
+void print(CliHost& host, const Answer& answer, bool json) {
+  if (json)
+    host.write_out(answer.document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
+  else
+    host.write_out(answer.text);
+}
+
+Result<int> run_words(CliHost& host, const std::vector<std::string>& words) {
+  const auto invocation = TRY(parse(command_tree(), words));
+  if (invocation.args.has("version")) {
+    Answer answer{{{"version", version()}}, std::format("ployzctl {}\n", version())};
+    print(host, answer, wants_json(host, words));
+    return 0;
+  }
+  if (invocation.help) {
+    host.write_out(help_text(invocation.path));
+    return 0;
+  }
+  Session session(host, TRY(global_flags(host, invocation.args)));
+  const Answer answer = TRY(invocation.command().run(session, invocation.args));
+  print(host, answer, session.flags().json);
+  return answer.exit_code;
+}
+
+}  // namespace
+
+int exit_code_of(const Error& error) {
+  if (error.code == Code::invalid) return 2;
+  if (error.effect != Effect::none) return 1;
+  switch (error.code) {
+    case Code::not_found:
+    case Code::exists:
+    case Code::conflict:
+    case Code::precondition:
+    case Code::unavailable:
+    case Code::denied:
+    case Code::unsupported:
+      return 3;
+    default:
+      return 1;
+  }
+}
+
+int run_cli(CliHost& host, const std::vector<std::string>& words) {
+  const auto code = run_words(host, words);
+  return code ? *code : report(host, code.error(), wants_json(host, words));
+}
+
+}  // namespace ployz::cli

@@ -1,0 +1,15 @@
+// What every part of the engine needs: who we are, the ports, and what runs in this process.
+#pragma once
+
+#include "engine/engine.h"
+#include "engine/running.h"
+
+namespace ployz {
+
+struct EngineContext {
+  const EngineConfig& config;
+  const Engine::Ports& ports;
+  RunningOperations& running;
+};
+
+}  // namespace ployz

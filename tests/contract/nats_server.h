@@ -1,0 +1,155 @@
+// A nats-server of the test's own: a child process on a free port of 127.0.0.1, its store in a
+// temporary directory, its configuration the one Ployz writes.
+#pragma once
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <memory>
+#include <sstream>
+#include <string>
+#include <thread>
+
+#include "drivers/nats/connection.h"
+#include "drivers/nats/key_value.h"
+#include "drivers/nats/nkey.h"
+#include "drivers/nats/server_config.h"
+#include "drivers/nats/streams.h"
+
+namespace ployz::contract {
+
+inline uint16_t free_port() {
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof address;
+  EXPECT_EQ(bind(fd, reinterpret_cast<sockaddr*>(&address), size), 0);
+  EXPECT_EQ(getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size), 0);
+  close(fd);
+  return ntohs(address.sin_port);
+}
+
+class NatsServer {
+ public:
+  // Machines "m1", "m2", "m3", each with its daemon and router; m1's daemon manages the streams.
+  NatsServer() {
+    std::string pattern = std::filesystem::temp_directory_path() / "ployz-nats-XXXXXX";
+    EXPECT_NE(mkdtemp(pattern.data()), nullptr);
+    directory_ = pattern;
+    config_.machine = MachineId("m1");
+    config_.port = free_port();
+    config_.data_dir = directory_;
+    for (const std::string machine : {"m1", "m2", "m3"}) {
+      for (const NatsRole role : {NatsRole::daemon, NatsRole::router}) {
+        const Nkey key = Nkey::generate();
+        seeds_[{machine, role}] = key.seed();
+        config_.users.push_back({MachineId(machine), role, key.public_key(),
+                                 machine == "m1" && role == NatsRole::daemon});
+      }
+    }
+    write_config();
+  }
+
+  ~NatsServer() {
+    kill();
+    std::error_code ignored;
+    std::filesystem::remove_all(directory_, ignored);
+  }
+  NatsServer(const NatsServer&) = delete;
+
+  void start() {
+    pid_ = fork();
+    if (pid_ != 0) return;
+    const std::string log = directory_ + "/log";
+    const int fd = open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0644);
+    dup2(fd, 1);
+    dup2(fd, 2);
+    const std::string path = directory_ + "/nats.conf";
+    execlp("nats-server", "nats-server", "-c", path.c_str(), nullptr);
+    _exit(127);
+  }
+  // kill -9.
+  void kill() {
+    if (pid_ <= 0) return;
+    ::kill(pid_, SIGKILL);
+    waitpid(pid_, nullptr, 0);
+    pid_ = -1;
+  }
+  // Returns when it has stopped; it neither answers nor closes connections.
+  void freeze() const {
+    ::kill(pid_, SIGSTOP);
+    waitpid(pid_, nullptr, WUNTRACED);
+  }
+  void thaw() const { ::kill(pid_, SIGCONT); }
+  // Reads its configuration again.
+  void reload() const { ::kill(pid_, SIGHUP); }
+
+  NatsServerConfig& config() { return config_; }
+  void write_config() {
+    const auto text = server_config_text(config_);
+    ASSERT_TRUE(text) << text.error().line();
+    std::ofstream(directory_ + "/nats.conf") << *text;
+  }
+
+  [[nodiscard]] NatsConfig client(const std::string& machine, NatsRole role) const {
+    NatsConfig client;
+    client.urls = {"nats://127.0.0.1:" + std::to_string(config_.port)};
+    client.seed = seeds_.at({machine, role});
+    client.name = machine;
+    client.inbox_prefix = inbox_prefix(MachineId(machine), role);
+    client.request_timeout = std::chrono::milliseconds(3000);
+    return client;
+  }
+  // Connected, or the test has failed.
+  [[nodiscard]] std::unique_ptr<NatsConnection> connect(const std::string& machine,
+                                                        NatsRole role) const {
+    auto connection = NatsConnection::open(client(machine, role));
+    if (!connection) {
+      ADD_FAILURE() << connection.error().line();
+      return nullptr;
+    }
+    const Status connected = (*connection)->wait_connected(std::chrono::seconds(20));
+    if (!connected) ADD_FAILURE() << connected.error().line() << "\n" << log();
+    return std::move(*connection);
+  }
+  [[nodiscard]] std::string log() const {
+    std::stringstream text;
+    text << std::ifstream(directory_ + "/log").rdbuf();
+    return text.str();
+  }
+
+ private:
+  std::string directory_;
+  NatsServerConfig config_;
+  std::map<std::pair<std::string, NatsRole>, std::string> seeds_;
+  pid_t pid_ = -1;
+};
+
+// A server with its streams made.
+inline std::unique_ptr<NatsServer> start_store() {
+  auto server = std::make_unique<NatsServer>();
+  server->start();
+  const auto admin = server->connect("m1", NatsRole::daemon);
+  const Status made = ensure_streams(*admin, 1);
+  EXPECT_TRUE(made) << made.error().line() << "\n" << server->log();
+  return server;
+}
+
+inline void run_threads(std::vector<std::function<void()>> tasks) {
+  std::vector<std::jthread> threads;
+  threads.reserve(tasks.size());
+  for (auto& task : tasks) threads.emplace_back(std::move(task));
+}
+
+}  // namespace ployz::contract
