@@ -12,6 +12,7 @@
 #include "base/files.h"
 #include "base/version.h"
 #include "drivers/haproxy/haproxy_gateway.h"
+#include "drivers/knot/knot_config.h"
 #include "drivers/knot/knot_dns.h"
 #include "drivers/nats/commit_log.h"
 #include "drivers/nats/rpc.h"
