@@ -82,7 +82,7 @@ def test_log_and_show_tell_the_history(lab):
     lab.deploy(web("annals", image="ployz-samples/web:2"))
     commits = lab.must("log", "annals").json["commits"]
     assert [commit["kind"] for commit in commits] == ["deploy", "deploy"]
-    newest = lab.must("show", commits[0]["id"]).json
+    newest = lab.must("show", commits[0]["id"]).json["commit"]
     assert newest["services"][0]["service"]["container"]["image"] == "ployz-samples/web:2"
 
 
