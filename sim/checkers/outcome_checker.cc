@@ -28,7 +28,7 @@ void OutcomeChecker::on_answer(const Answer& answer) {
   } else if (is_without_effect(operation.outcome)) {
     without_effect_.insert(operation.id);
     check_left_nothing(operation);
-    check_no_backend(operation, answer.disturbances_before);
+    check_no_backend(operation, answer);
   }
 }
 
@@ -80,9 +80,10 @@ void OutcomeChecker::check_left_nothing(const Operation& operation) {
 
 // Its instances' addresses tell the backends of a candidate. A router that crashed meanwhile, or a
 // gateway that failed a call, may keep one until the lazy retirement.
-void OutcomeChecker::check_no_backend(const Operation& operation, uint64_t disturbances_before) {
-  const uint64_t at_the_start = operation.attempt == 1 ? disturbances_before
-                                                       : world_.machines.size();  // never any
+void OutcomeChecker::check_no_backend(const Operation& operation, const Answer& answer) {
+  const bool is_older = answer.operations_before.contains(operation.id.str());
+  const uint64_t at_the_start = is_older ? world_.machines.size()  // there must never be any
+                                         : answer.disturbances_before;
   if (world_.disturbances() > at_the_start) return;
   std::set<std::string> addresses;
   for (const Step& step : operation.plan.apply) {

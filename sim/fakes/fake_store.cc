@@ -17,13 +17,19 @@ std::unexpected<Error> timed_out(Effect effect) {
 }
 
 Status check_key(std::string_view key) {
-  const bool legal = !key.empty() && key.size() <= 200 &&
+  const bool legal = !key.empty() && key.size() <= 200 && !key.starts_with('.') &&
+                     !key.ends_with('.') && !key.contains("..") &&
                      std::ranges::all_of(key, [](char c) {
                        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
                               (c >= '0' && c <= '9') || std::string_view("_=./-").contains(c);
                      });
   if (legal) return {};
   return fail(Code::invalid, std::format("not a key: '{}'", key));
+}
+
+Status check_size(std::string_view bytes) {
+  if (bytes.size() <= kMaxCommitBytes) return {};
+  return fail(Code::invalid, std::format("{} bytes are too large", bytes.size()));
 }
 
 template <class T>
@@ -71,9 +77,7 @@ Status FakeStore::read(std::string_view call, std::string_view detail) {
 
 Result<uint64_t> FakeStore::append(const NamespaceName& name_space, uint64_t expected,
                                    std::string_view bytes) {
-  if (bytes.size() > kMaxCommitBytes) {
-    return fail(Code::invalid, std::format("a commit of {} bytes is too large", bytes.size()));
-  }
+  TRY(check_size(bytes));
   return write<uint64_t>("store.append", std::format("{} after {}", name_space.str(), expected),
                          [this, name_space, expected, copy = std::string(bytes)] {
                            return append_now(name_space, expected, copy);
@@ -141,7 +145,8 @@ Result<std::vector<StoredCommit>> FakeStore::history(const NamespaceName& name_s
 
 Result<std::unique_ptr<Subscription>> FakeStore::follow(
     std::function<void(StoredCommit)> on_commit, std::function<void()> on_caught_up) {
-  TRY(read("store.follow", ""));
+  // A subscription begun while the store is away catches up later.
+  (void)hook_.enter("store.follow", "", Kind::read);
   auto queue = std::make_shared<Queue<Logged>>();
   {
     const std::lock_guard lock(mutex_);
@@ -177,6 +182,7 @@ Result<std::optional<Record>> FakeStore::get(Bucket bucket, std::string_view key
 
 Result<uint64_t> FakeStore::create(Bucket bucket, std::string_view key, std::string_view value) {
   TRY(check_key(key));
+  TRY(check_size(value));
   return write<uint64_t>("store.create", std::format("{}/{}", to_string(bucket), key),
                          [this, bucket, name = std::string(key), copy = std::string(value)] {
                            return put_now(bucket, name, copy, std::nullopt);
@@ -186,6 +192,7 @@ Result<uint64_t> FakeStore::create(Bucket bucket, std::string_view key, std::str
 Result<uint64_t> FakeStore::update(Bucket bucket, std::string_view key, std::string_view value,
                                    uint64_t revision) {
   TRY(check_key(key));
+  TRY(check_size(value));
   return write<uint64_t>("store.update",
                          std::format("{}/{} at {}", to_string(bucket), key, revision),
                          [this, bucket, name = std::string(key), copy = std::string(value),
@@ -247,7 +254,7 @@ Result<std::vector<Record>> FakeStore::list(Bucket bucket) {
 
 Result<std::unique_ptr<Subscription>> FakeStore::watch(
     Bucket bucket, std::function<void(Record, bool removed)> on_change) {
-  TRY(read("store.watch", to_string(bucket)));
+  (void)hook_.enter("store.watch", to_string(bucket), Kind::read);
   auto queue = std::make_shared<Queue<Change>>();
   {
     const std::lock_guard lock(mutex_);

@@ -94,10 +94,17 @@ void World::crash(ProcessId process) {
 Answer World::execute(SimMachine& machine, std::string_view what, Command command,
                       std::optional<uint64_t> cancel_after_ns) {
   Daemon* daemon = machine.daemon();
-  if (!daemon) return {.lost = true};
+  if (!daemon) {
+    Answer away;
+    away.lost = true;
+    return away;
+  }
   auto call = std::make_shared<Call>();
   call->process = daemon->process;
   call->answer.disturbances_before = disturbances();
+  for (const Record& record : store.records(Bucket::operations)) {
+    call->answer.operations_before.insert(record.key);
+  }
   calls_.insert(call);
   trace.note(std::format("command on {}", machine.self().name), what);
   scheduler.spawn_in(daemon->process, [this, daemon, call, command = std::move(command)] {

@@ -20,7 +20,9 @@ struct WorldOptions {
 struct Answer {
   bool lost = false;  // the daemon was away or died: nothing is known
   Result<Operation> result = Operation{};
+  // As it was when the command began.
   uint64_t disturbances_before = 0;
+  std::set<std::string> operations_before;
 };
 
 class World {
