@@ -61,7 +61,7 @@ test-contract: ## the drivers against the real thing, in a machine container (AR
 	    "$$(tools/dev/built $(PRESET) contract_tests)" $(ARGS)
 
 test-sim: ## the simulation: SEEDS=n schedules
-	@tools/dev/build $(PRESET) ployz_sim
+	@tools/dev/build $(PRESET) ployz_sim_program
 	@tools/dev/in-builder "$$(tools/dev/built $(PRESET) ployz_sim)" --seeds $(SEEDS) $(ARGS)
 
 test-e2e: ## scenarios on real machines in containers (K=expression, PYTEST_ARGS=…)
@@ -71,7 +71,7 @@ test-e2e: ## scenarios on real machines in containers (K=expression, PYTEST_ARGS
 
 lab: ## what demo, test-e2e and bench need: programs, package, machine image, samples
 	@tools/setup packages builder
-	@tools/dev/build dev ployz_load # always this preset: it is a tool here, not what is measured
+	@tools/dev/build dev ployz_load ployz_nats_put # tools here, not what is measured
 	@tools/setup machine samples
 
 fuzz: ## every fuzzer for FUZZ_SECONDS (60)

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "identity.h"
+#include "member.h"
 #include "model/config.h"
 #include "paths.h"
 

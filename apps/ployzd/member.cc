@@ -73,6 +73,13 @@ Result<std::unique_ptr<Member>> Member::join(const Identity& identity, const Con
     return fail(Code::corrupt, paths.daemon_seed().string() + " is missing",
                 "restore it from a backup: it is this machine's key to its network");
   }
+  std::error_code error;
+  std::filesystem::create_directories(paths.step_journal().parent_path(), error);
+  if (error) {
+    return fail(Code::denied, std::format("cannot create {}: {}",
+                                          paths.step_journal().parent_path().string(),
+                                          error.message()));
+  }
   NatsConfig nats;
   nats.urls = {identity.nats_url};
   nats.seed = *seed;

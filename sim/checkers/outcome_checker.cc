@@ -28,7 +28,7 @@ void OutcomeChecker::on_answer(const Answer& answer) {
   } else if (is_without_effect(operation.outcome)) {
     without_effect_.insert(operation.id);
     check_left_nothing(operation);
-    check_no_backend(operation);
+    check_no_backend(operation, answer.disturbances_before);
   }
 }
 
@@ -80,8 +80,10 @@ void OutcomeChecker::check_left_nothing(const Operation& operation) {
 
 // Its instances' addresses tell the backends of a candidate. A router that crashed meanwhile, or a
 // gateway that failed a call, may keep one until the lazy retirement.
-void OutcomeChecker::check_no_backend(const Operation& operation) {
-  if (world_.disturbances() > 2 * world_.machines.size()) return;
+void OutcomeChecker::check_no_backend(const Operation& operation, uint64_t disturbances_before) {
+  const uint64_t at_the_start = operation.attempt == 1 ? disturbances_before
+                                                       : world_.machines.size();  // never any
+  if (world_.disturbances() > at_the_start) return;
   std::set<std::string> addresses;
   for (const Step& step : operation.plan.apply) {
     const auto* run = std::get_if<RunInstance>(&step.action);

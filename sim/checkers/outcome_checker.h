@@ -21,7 +21,7 @@ class OutcomeChecker {
  private:
   void check_committed(const Operation& operation);
   void check_left_nothing(const Operation& operation);
-  void check_no_backend(const Operation& operation);
+  void check_no_backend(const Operation& operation, uint64_t disturbances_before);
 
   World& world_;
   std::set<OperationId> without_effect_;

@@ -97,6 +97,7 @@ Answer World::execute(SimMachine& machine, std::string_view what, Command comman
   if (!daemon) return {.lost = true};
   auto call = std::make_shared<Call>();
   call->process = daemon->process;
+  call->answer.disturbances_before = disturbances();
   calls_.insert(call);
   trace.note(std::format("command on {}", machine.self().name), what);
   scheduler.spawn_in(daemon->process, [this, daemon, call, command = std::move(command)] {

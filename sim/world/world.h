@@ -20,6 +20,7 @@ struct WorldOptions {
 struct Answer {
   bool lost = false;  // the daemon was away or died: nothing is known
   Result<Operation> result = Operation{};
+  uint64_t disturbances_before = 0;
 };
 
 class World {

@@ -131,8 +131,8 @@ CommitVerdict fence_commit(Session& session) {
     fence.operation = session.op.id;
     fence.parent_sequence = plan.expected_sequence;
     fence.created_at_ms = session.ports.clock.wall_ms();
-    const auto appended = session.ports.commits.append(plan.name_space, plan.expected_sequence,
-                                                       encode(fence));
+    const auto appended =
+        session.ports.commits.append(plan.name_space, plan.expected_sequence, encode(fence));
     if (appended) return {Kind::not_committed, 0, superseded(session)};
     last = appended.error();  // ours, the fence or a stranger took the place: look again
     if (!may_repeat(last)) break;

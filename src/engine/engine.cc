@@ -21,7 +21,9 @@ namespace {
 constexpr int kPlans = 3;
 
 // Old records are looked for after about every 32nd operation: its id ends in one of 32 digits.
-bool prunes(const OperationId& id) { return id.str().ends_with('0'); }
+bool prunes(const OperationId& id) {
+  return id.str().ends_with('0');
+}
 
 Operation end_unchanged(Session& session) {
   session.end_phase();
@@ -157,8 +159,8 @@ Result<Operation> Engine::operation(const OperationId& id) {
   Operation operation = std::move(found->operation);
   if (operation.outcome != Outcome::running) return operation;
   const auto lease = TRY(find_lease(ports_.records, operation.name_space));
-  const bool live = lease && lease->record && lease->record->operation == id &&
-                    is_live(context, *lease->record);
+  const bool live =
+      lease && lease->record && lease->record->operation == id && is_live(context, *lease->record);
   if (!live) operation.outcome = Outcome::interrupted;
   return operation;
 }

@@ -38,8 +38,8 @@ using EventSink = std::function<void(const Event&)>;
 struct EngineConfig {
   MachineId self;
   ClusterConfig cluster;
-  std::chrono::milliseconds rpc_timeout{5000};    // facts, probe, short steps
-  std::chrono::milliseconds step_slack{15000};    // over a step's own bound (start period, grace)
+  std::chrono::milliseconds rpc_timeout{5000};  // facts, probe, short steps
+  std::chrono::milliseconds step_slack{15000};  // over a step's own bound (start period, grace)
   std::chrono::milliseconds flip_timeout{5000};
   std::chrono::milliseconds lease_ttl{15000};
 };

@@ -20,8 +20,8 @@ std::string join(const std::vector<std::string>& parts) {
 Operation give_up(Session& session, const Error& why) {
   Error error = why;
   if (error.hint.empty()) {
-    error.hint = std::format("settle it with: ployzctl op resume {} (or: op abort)",
-                             session.op.id.str());
+    error.hint =
+        std::format("settle it with: ployzctl op resume {} (or: op abort)", session.op.id.str());
   }
   return session.finish(Outcome::interrupted, std::move(error));
 }
@@ -65,7 +65,8 @@ Operation finish_committed(Session& session) {
   if (!flip(session) && !session.op.plan.cleanup.empty()) {
     return session.finish(
         Outcome::committed_cleanup_pending,
-        Error{Code::unavailable, Effect::applied,
+        Error{Code::unavailable,
+              Effect::applied,
               std::format("not confirmed by {}: what may still be served there was kept",
                           join(session.op.unconfirmed)),
               std::format("run the same command again, or: ployzctl op resume {}",
@@ -76,8 +77,8 @@ Operation finish_committed(Session& session) {
   if (const Status cleaned = cleanup_steps(session); !cleaned) {
     Error error = cleaned.error();
     error.effect = Effect::applied;
-    error.hint = std::format("run the same command again, or: ployzctl op resume {}",
-                             session.op.id.str());
+    error.hint =
+        std::format("run the same command again, or: ployzctl op resume {}", session.op.id.str());
     return session.finish(Outcome::committed_cleanup_pending, std::move(error));
   }
   return session.finish(Outcome::committed, std::nullopt);
@@ -92,14 +93,14 @@ Operation take_back(Session& session, Error cause) {
   const UndoResult undone = undo_steps(session);
   if (!undone.left.empty()) {
     Error error = std::move(cause).with("left", join(undone.left));
-    error.message = std::format("{}; and it could not be undone: {}", error.message,
-                                join(undone.left));
+    error.message =
+        std::format("{}; and it could not be undone: {}", error.message, join(undone.left));
     error.hint = std::format("when the cause is gone: ployzctl op abort {}", session.op.id.str());
     return session.finish(Outcome::interrupted, std::move(error));
   }
   if (!undone.lost.empty()) {
-    cause.message = std::format("{}; and not all is as it was: {}", cause.message,
-                                join(undone.lost));
+    cause.message =
+        std::format("{}; and not all is as it was: {}", cause.message, join(undone.lost));
   }
   cause.effect = Effect::none;
   const Outcome outcome = cause.code == Code::canceled ? Outcome::aborted : Outcome::failed;

@@ -21,8 +21,8 @@ std::vector<MachineId> routers_of(const Session& session) {
 bool flip(Session& session) {
   const Json request = to_json(FlipRequest{session.op.name_space, session.op.committed_sequence});
   std::vector<MachineId> waiting = routers_of(session);
-  const uint64_t deadline_ms = session.ports.clock.steady_ms() +
-                               static_cast<uint64_t>(session.config.flip_timeout.count());
+  const uint64_t deadline_ms =
+      session.ports.clock.steady_ms() + static_cast<uint64_t>(session.config.flip_timeout.count());
   for (int round = 1; !waiting.empty(); ++round) {
     const uint64_t now_ms = session.ports.clock.steady_ms();
     if (now_ms >= deadline_ms) break;

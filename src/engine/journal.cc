@@ -14,14 +14,13 @@ Result<Operation> decode_operation(std::string_view bytes) {
 
 }  // namespace
 
-Result<std::optional<JournaledOperation>> find_operation(KeyValue& records,
-                                                         const OperationId& id) {
+Result<std::optional<JournaledOperation>> find_operation(KeyValue& records, const OperationId& id) {
   const auto record = TRY(records.get(Bucket::operations, id.str()));
   if (!record) return std::optional<JournaledOperation>();
   auto operation = decode_operation(record->value);
   if (!operation) {
-    return fail(Code::corrupt, std::format("the record of operation {} does not parse: {}", id.str(),
-                                           operation.error().message));
+    return fail(Code::corrupt, std::format("the record of operation {} does not parse: {}",
+                                           id.str(), operation.error().message));
   }
   return std::optional(JournaledOperation{std::move(*operation), record->revision});
 }
@@ -51,7 +50,8 @@ Status Journal::save(const Operation& operation) {
   }
   state_ = State::away;
   if (error.effect == Effect::unknown) uncertain_.push_back(value);
-  return fail(std::move(error).at(std::format("the journal of operation {} cannot be written", key)));
+  return fail(
+      std::move(error).at(std::format("the journal of operation {} cannot be written", key)));
 }
 
 Result<std::vector<JournaledOperation>> list_operations(KeyValue& records, size_t limit) {

@@ -30,7 +30,9 @@ Result<LeaseRecord> decode_lease(std::string_view bytes) {
   return record;
 }
 
-std::string lease_key(const NamespaceName& name_space) { return "ns." + name_space.str(); }
+std::string lease_key(const NamespaceName& name_space) {
+  return "ns." + name_space.str();
+}
 
 Result<std::optional<FoundLease>> find_lease(KeyValue& records, const NamespaceName& name_space) {
   const auto found = TRY(records.get(Bucket::leases, lease_key(name_space)));
@@ -62,7 +64,8 @@ void Lease::renew_if_due() {
     revision_ = *written;
     return;
   }
-  // An earlier renewal of unknown outcome may have moved the revision: the nonce says if it is ours.
+  // An earlier renewal of unknown outcome may have moved the revision: the nonce says if it is
+  // ours.
   const auto found = records_.get(Bucket::leases, key_);
   if (!found || !*found) return;
   const auto theirs = decode_lease((*found)->value);

@@ -59,7 +59,7 @@ class Lease {
   std::chrono::milliseconds ttl_;
   std::string key_;
   LeaseRecord record_;
-  uint64_t revision_ = 0;  // 0: not held
+  uint64_t revision_ = 0;       // 0: not held
   uint64_t renewed_at_ms_ = 0;  // steady clock
 };
 

@@ -27,15 +27,14 @@ std::string_view kind_of(const Request& request) {
 }
 
 const NamespaceName& namespace_of(const Request& request) {
-  return std::visit(Overloaded{
-                        [](const DeployRequest& deploy) -> const NamespaceName& {
-                          return deploy.manifest.name_space;
-                        },
-                        [](const NamespaceRmRequest& rm) -> const NamespaceName& {
-                          return rm.name_space;
-                        },
-                    },
-                    request);
+  return std::visit(
+      Overloaded{
+          [](const DeployRequest& deploy) -> const NamespaceName& {
+            return deploy.manifest.name_space;
+          },
+          [](const NamespaceRmRequest& rm) -> const NamespaceName& { return rm.name_space; },
+      },
+      request);
 }
 
 Result<PlanAndSnapshot> plan_now(const EngineConfig& config, const Engine::Ports& ports,

@@ -16,8 +16,7 @@ Status combine(const std::vector<Error>& objections) {
   Error all = objections.front();
   for (const Error& objection : objections | std::views::drop(1)) {
     all.message += "; " + objection.message;
-    const bool retryable =
-        objection.code == Code::conflict || objection.code == Code::precondition;
+    const bool retryable = objection.code == Code::conflict || objection.code == Code::precondition;
     if (!retryable) all.code = objection.code;
   }
   all.effect = Effect::none;

@@ -73,7 +73,9 @@ std::vector<std::string> Session::silent_machines() const {
   return silent;
 }
 
-std::string Session::new_id() { return new_ulid(ports.clock, ports.entropy); }
+std::string Session::new_id() {
+  return new_ulid(ports.clock, ports.entropy);
+}
 
 Operation Session::finish(Outcome outcome, std::optional<Error> error) {
   end_phase();

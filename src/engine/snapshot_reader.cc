@@ -16,13 +16,16 @@ Status read_commits(CommitLog& log, ReadSnapshot& read) {
       continue;
     }
     const std::string why = commit ? "it is another namespace's" : commit.error().message;
-    read.notes.push_back(std::format("the newest commit of namespace {} (sequence {}) is skipped: {}",
-                                     stored.name_space.str(), stored.sequence, why));
+    read.notes.push_back(
+        std::format("the newest commit of namespace {} (sequence {}) is skipped: {}",
+                    stored.name_space.str(), stored.sequence, why));
     read.unreadable[stored.name_space] =
-        Error{Code::corrupt, Effect::none,
+        Error{Code::corrupt,
+              Effect::none,
               std::format("the newest commit of namespace {} (sequence {}) does not parse: {}",
                           stored.name_space.str(), stored.sequence, why),
-              "nothing was changed; a newer Ployz may be able to read it", {}};
+              "nothing was changed; a newer Ployz may be able to read it",
+              {}};
   }
   return {};
 }
@@ -49,8 +52,7 @@ Result<std::vector<Machine>> read_machines(KeyValue& records, std::vector<std::s
   std::vector<Machine> machines;
   for (const Record& record : TRY(records.list(Bucket::machines))) {
     const auto json = parse_json(record.value);
-    auto machine = json ? machine_from_json(*json)
-                        : Result<Machine>(std::unexpected(json.error()));
+    auto machine = json ? machine_from_json(*json) : Result<Machine>(std::unexpected(json.error()));
     if (machine) {
       machines.push_back(std::move(*machine));
     } else {

@@ -14,7 +14,7 @@ namespace ployz {
 
 struct ReadSnapshot {
   Snapshot snapshot;
-  std::vector<std::string> notes;            // what was skipped, and why
+  std::vector<std::string> notes;             // what was skipped, and why
   std::map<NamespaceName, Error> unreadable;  // namespaces whose newest commit does not parse
 };
 

@@ -58,20 +58,20 @@ Status call(const Session& session, const Step& step, const StepRequest& request
 }  // namespace
 
 milliseconds bound_of(const Action& action, const EngineConfig& config) {
-  return config.step_slack +
-         std::visit(Overloaded{
-                        [](const EnsureImage&) { return kPullBound; },
-                        [](const AwaitReady& a) {
-                          const Readiness& r = a.readiness;
-                          return r.kind == Readiness::Kind::none ? r.interval
-                                                                 : r.start_period + r.timeout;
-                        },
-                        [](const StopInstance& a) { return a.grace; },
-                        [](const RemoveInstance& a) { return a.grace; },
-                        [](const DrainRoutes& a) { return a.limit; },
-                        [&](const auto&) { return config.rpc_timeout; },
-                    },
-                    action);
+  return config.step_slack + std::visit(Overloaded{
+                                            [](const EnsureImage&) { return kPullBound; },
+                                            [](const AwaitReady& a) {
+                                              const Readiness& r = a.readiness;
+                                              return r.kind == Readiness::Kind::none
+                                                         ? r.interval
+                                                         : r.start_period + r.timeout;
+                                            },
+                                            [](const StopInstance& a) { return a.grace; },
+                                            [](const RemoveInstance& a) { return a.grace; },
+                                            [](const DrainRoutes& a) { return a.limit; },
+                                            [&](const auto&) { return config.rpc_timeout; },
+                                        },
+                                        action);
 }
 
 std::string describe_on(const Session& session, const Action& action, const MachineId& machine) {

@@ -13,16 +13,16 @@ namespace {
 std::unexpected<Error> busy(const EngineContext& context, const NamespaceName& name_space,
                             const LeaseRecord& lease) {
   std::string kind = "operation";
-  if (const auto found = find_operation(context.ports.records, lease.operation);
-      found && *found) {
+  if (const auto found = find_operation(context.ports.records, lease.operation); found && *found) {
     kind = (*found)->operation.kind;
   }
-  return fail(Error{Code::conflict, Effect::none,
-                    std::format("namespace {} is being changed by {} {}", name_space.str(), kind,
-                                lease.operation.str()),
-                    std::format("watch it with: ployzctl op watch {}", lease.operation.str()),
-                    {{"operation", lease.operation.str()},
-                     {"coordinator", lease.coordinator.str()}}});
+  return fail(
+      Error{Code::conflict,
+            Effect::none,
+            std::format("namespace {} is being changed by {} {}", name_space.str(), kind,
+                        lease.operation.str()),
+            std::format("watch it with: ployzctl op watch {}", lease.operation.str()),
+            {{"operation", lease.operation.str()}, {"coordinator", lease.coordinator.str()}}});
 }
 
 // Whether the operation a lease names has nothing left to do. A record that does not parse counts
@@ -55,11 +55,11 @@ Result<uint64_t> lease_to_take(const EngineContext& context, const Operation& op
   }
   if (names_it) return lease->revision;
   if (TRY(is_settled(context, lease->record->operation))) return lease->revision;
-  return fail(Code::conflict,
-              std::format("operation {} of the same namespace is unfinished too",
-                          lease->record->operation.str()),
-              std::format("settle it first: ployzctl op resume {}",
-                          lease->record->operation.str()));
+  return fail(
+      Code::conflict,
+      std::format("operation {} of the same namespace is unfinished too",
+                  lease->record->operation.str()),
+      std::format("settle it first: ployzctl op resume {}", lease->record->operation.str()));
 }
 
 // From here on every write of the former coordinator is refused.
@@ -67,10 +67,9 @@ Status take(const EngineContext& context, Session& session, const OperationId& i
   auto found = TRY(find_operation(context.ports.records, id));
   if (!found) return fail(Code::not_found, std::format("no operation {}", id.str()));
   const uint64_t revision = TRY(lease_to_take(context, found->operation));
-  TRY(session.lease.take(found->operation.name_space,
-                         {id, context.config.self, found->operation.attempt + 1, 0,
-                          session.new_id()},
-                         revision));
+  TRY(session.lease.take(
+      found->operation.name_space,
+      {id, context.config.self, found->operation.attempt + 1, 0, session.new_id()}, revision));
   // Again: what was read before the lease may be old.
   auto current = find_operation(context.ports.records, id);
   if (!current || !*current) {
@@ -101,8 +100,11 @@ Error cause_for(const Operation& operation, Wish wish, std::string_view phase) {
   if (wish == Wish::abort) {
     return {Code::canceled, Effect::none, "aborted by the operator", "", {}};
   }
-  return {Code::unavailable, Effect::none,
-          std::format("its coordinator was interrupted in phase {}", phase), "", {}};
+  return {Code::unavailable,
+          Effect::none,
+          std::format("its coordinator was interrupted in phase {}", phase),
+          "",
+          {}};
 }
 
 Operation settle_append(Session& session, Wish wish) {
@@ -173,9 +175,8 @@ Result<Operation> take_over(const EngineContext& context, const OperationId& id,
   }
   TRY(take(context, session, id));
   if (session.op.ended()) return session.op;
-  session.emit(Event::Kind::note,
-               std::format("taking over {} {} in phase {}", session.op.kind, id.str(),
-                           to_string(session.op.phase)));
+  session.emit(Event::Kind::note, std::format("taking over {} {} in phase {}", session.op.kind,
+                                              id.str(), to_string(session.op.phase)));
   Operation operation = go_on(session, wish);
   if (wish == Wish::abort && operation.committed_sequence > 0) {
     return is_committed(id, operation.outcome == Outcome::committed ? ", and was finished" : "");

@@ -68,8 +68,7 @@ UndoResult undo_steps(Session& session) {
     for (StepUndo& undo : undos) {
       tasks.push_back([&session, &undo] { undo_one(session, undo); });
     }
-    session.ports.executor.run_all(std::move(tasks), kTick,
-                                   [&] { session.lease.renew_if_due(); });
+    session.ports.executor.run_all(std::move(tasks), kTick, [&] { session.lease.renew_if_due(); });
     for (StepUndo& undo : undos) {
       StepRecord& record = session.op.steps[undo.step->id];
       record.state = undo.left ? StepState::undoing : StepState::undone;

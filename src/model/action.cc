@@ -31,14 +31,15 @@ std::string in_parentheses(std::string_view text) {
 
 std::string describe_ready(const AwaitReady& action) {
   const std::string instance = brief(action.instance);
+  const std::string address = action.address.empty() ? "127.0.0.1" : action.address;
   switch (action.readiness.kind) {
     case Readiness::Kind::none:
       return std::format("wait until {} stays running", instance);
     case Readiness::Kind::http:
-      return std::format("wait until {} answers http {}:{}{}", instance, action.address,
-                         action.port, action.readiness.path);
+      return std::format("wait until {} answers http {}:{}{}", instance, address, action.port,
+                         action.readiness.path);
     case Readiness::Kind::tcp:
-      return std::format("wait until {} accepts tcp {}:{}", instance, action.address, action.port);
+      return std::format("wait until {} accepts tcp {}:{}", instance, address, action.port);
     case Readiness::Kind::exec:
       // Not the command: its arguments may be secrets.
       return std::format("wait until the readiness command of {} succeeds", instance);

@@ -34,7 +34,7 @@ struct RunInstance {
 // start period — with the last probe's answer and the tail of its log in the message/context.
 struct AwaitReady {
   InstanceId instance;
-  std::string address;
+  std::string address;  // empty (network = host): 127.0.0.1
   Readiness readiness;
   uint16_t port = 0;  // the container port behind readiness.port
   bool operator==(const AwaitReady&) const = default;
@@ -83,7 +83,7 @@ using Action = std::variant<EnsureImage, RunInstance, AwaitReady, StopInstance, 
 
 // "run_instance", … : the tag in JSON.
 [[nodiscard]] std::string_view kind_of(const Action& action);
-// One line for a person: "start web-01arz3 (10.101.0.7) on m1".
+// One line for a person, without secrets: "start web-01arz3 (10.101.0.7)".
 [[nodiscard]] std::string describe(const Action& action);
 [[nodiscard]] Json to_json(const Action& action);
 [[nodiscard]] Result<Action> action_from_json(const Json& json);

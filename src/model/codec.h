@@ -241,7 +241,10 @@ template <std::unsigned_integral T>
 struct JsonValue<T> {
   static Json write(T value) { return value; }
   static Status read(const Json& json, T& value) {
-    if (!json.is_number_unsigned()) return wrong_type("a whole number of at least 0", json);
+    // Json that code built rather than parsed may hold a positive number as a signed one.
+    if (!json.is_number_integer() || (!json.is_number_unsigned() && json.get<int64_t>() < 0)) {
+      return wrong_type("a whole number of at least 0", json);
+    }
     const auto wide = json.get<uint64_t>();
     if (wide > std::numeric_limits<T>::max()) {
       return fail(Code::invalid, std::format("must be at most {}", std::numeric_limits<T>::max()));

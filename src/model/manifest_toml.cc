@@ -1,11 +1,9 @@
-// The only file that sees toml++ (header-only and slow to compile).
+// toml++ is header-only and slow to compile: seen here, and by no other part of the manifest.
+// Every file that includes it must set the same TOML_ macros, or the linker mixes two variants.
 #include <algorithm>
 #include <format>
 
 #define TOML_EXCEPTIONS 0
-#define TOML_ENABLE_FORMATTERS 0
-// Half of our own limit on depth: a value below a table counts from there.
-#define TOML_MAX_NESTED_VALUES 16
 #include <toml++/toml.h>
 
 #include "model/manifest_node.h"
@@ -13,9 +11,9 @@
 namespace ployz {
 namespace {
 
-// toml++ 3.4 bounds nested values but not `a.b.c…`, and frees what it built recursively: a long
-// enough key would overflow the stack. So dotted keys are bounded before it sees the text.
-constexpr size_t kMaxDots = 16;
+// toml++ 3.4 bounds nested values (256) but not `a.b.c…`, and frees what it built recursively: a
+// long enough key would overflow the stack. So dotted keys are bounded before it sees the text.
+constexpr size_t kMaxDots = 8;
 
 Position position(const toml::source_position& at) {
   return {std::max<size_t>(at.line, 1), std::max<size_t>(at.column, 1)};
@@ -30,7 +28,9 @@ size_t skip_string(std::string_view text, size_t begin) {
     if (text[i] == '\\' && quote == '"') {
       ++i;
     } else if (multi_line && text.substr(i).starts_with(triple)) {
-      return i + 3;
+      // Up to two quotes right before the closing ones belong to the string.
+      const size_t end = text.find_first_not_of(quote, i);
+      return std::min({end, i + 5, text.size()});
     } else if (!multi_line && (text[i] == quote || text[i] == '\n')) {
       return i + 1;
     }
@@ -41,18 +41,14 @@ size_t skip_string(std::string_view text, size_t begin) {
 Status check_dots(std::string_view text) {
   constexpr std::string_view kEndsKey = "\n=,[]{}";
   size_t dots = 0;
-  size_t line = 1;
-  size_t counted = 0;  // newlines up to here are in `line`
   for (size_t i = 0; i < text.size(); ++i) {
     const char c = text[i];
     if (c == '"' || c == '\'') {
       i = skip_string(text, i) - 1;
     } else if (c == '#') {
       i = std::min(text.find('\n', i), text.size()) - 1;
-    } else if (c == '.') {
-      if (++dots <= kMaxDots) continue;
-      line += static_cast<size_t>(std::count(text.begin() + static_cast<ptrdiff_t>(counted),
-                                             text.begin() + static_cast<ptrdiff_t>(i), '\n'));
+    } else if (c == '.' && ++dots > kMaxDots) {
+      const auto line = static_cast<size_t>(std::ranges::count(text.substr(0, i), '\n')) + 1;
       return fail_at({line, 1}, std::format("a key has more than {} dots", kMaxDots));
     } else if (kEndsKey.contains(c)) {
       dots = 0;

@@ -84,10 +84,10 @@ AddressPool::AddressPool(const Snapshot& snapshot, uint64_t seed) : seed_(seed) 
 Result<std::string> AddressPool::take(const Machine& machine) {
   const auto subnet = parse_subnet(machine.subnet);
   if (!subnet) {
-    return fail(Code::corrupt,
-                std::format("machine {} has no usable subnet: {}", machine.name,
-                            subnet.error().message),
-                "its record in the store is damaged");
+    return fail(
+        Code::corrupt,
+        std::format("machine {} has no usable subnet: {}", machine.name, subnet.error().message),
+        "its record in the store is damaged");
   }
   // Hosts from .2 (after the network and the gateway) to the last before the broadcast address.
   const uint32_t size = uint32_t{1} << (32 - subnet->prefix);
@@ -100,10 +100,10 @@ Result<std::string> AddressPool::take(const Machine& machine) {
     offset = (offset + 1) % usable;
     if (used_.insert(address).second) return format_ipv4(address);
   }
-  return fail(Code::precondition,
-              std::format("machine {} has no free address left in {}", machine.name,
-                          machine.subnet),
-              "remove instances from it or place the service elsewhere");
+  return fail(
+      Code::precondition,
+      std::format("machine {} has no free address left in {}", machine.name, machine.subnet),
+      "remove instances from it or place the service elsewhere");
 }
 
 }  // namespace ployz

@@ -106,7 +106,8 @@ void route_changes(const std::vector<ServiceLayout>& layouts, std::vector<Change
     if (old == before.end()) {
       changes.push_back({Change::Kind::route, route, target});
     } else if (old->second != target) {
-      changes.push_back({Change::Kind::route, route, std::format("{} (was {})", target, old->second)});
+      changes.push_back(
+          {Change::Kind::route, route, std::format("{} (was {})", target, old->second)});
     }
   }
   for (const auto& [route, target] : before) {
@@ -138,12 +139,11 @@ std::vector<Change> describe_silent(const Snapshot& snapshot) {
   for (const Machine& machine : snapshot.machines) {
     if (snapshot.facts.contains(machine.id)) continue;
     const auto silent = snapshot.silent.find(machine.id);
-    changes.push_back({Change::Kind::keep, "machine " + machine.name,
-                       std::format("does not answer and takes no part{}; it will serve the commit "
-                                   "as soon as it sees it",
-                                   silent == snapshot.silent.end()
-                                       ? ""
-                                       : " (" + silent->second.message + ")")});
+    changes.push_back(
+        {Change::Kind::keep, "machine " + machine.name,
+         std::format("does not answer and takes no part{}; it will serve the commit "
+                     "as soon as it sees it",
+                     silent == snapshot.silent.end() ? "" : " (" + silent->second.message + ")")});
   }
   return changes;
 }

@@ -60,7 +60,8 @@ Result<std::vector<ServiceLayout>> lay_out_all(const DeployRequest& request, con
   std::vector<ServiceLayout> layouts;
   for (const Service& service : whole.services) {
     const CommittedService* old = previous == nullptr ? nullptr : previous->service(service.name);
-    const bool named = std::ranges::contains(request.manifest.services, service.name, &Service::name);
+    const bool named =
+        std::ranges::contains(request.manifest.services, service.name, &Service::name);
     if (!named) {
       layouts.push_back(untouched(*old));
       continue;
@@ -73,9 +74,8 @@ Result<std::vector<ServiceLayout>> lay_out_all(const DeployRequest& request, con
       layouts.push_back({TRY(diff_removed(committed, snapshot)), {}});
     }
   }
-  std::ranges::stable_sort(layouts, {}, [](const ServiceLayout& layout) {
-    return layout.diff.service.name;
-  });
+  std::ranges::stable_sort(layouts, {},
+                           [](const ServiceLayout& layout) { return layout.diff.service.name; });
   return layouts;
 }
 
@@ -118,15 +118,13 @@ Result<Plan> plan_deploy(const DeployRequest& request, const Snapshot& snapshot,
   TRY(check_conflicts(plan.name_space, whole.services, previous, snapshot));
   SeededIds ids(snapshot.now_ms, identity.seed);
   CommitId commit_id(ids.next());
-  const auto layouts =
-      TRY(lay_out_all(request, whole, previous, snapshot, ids, identity.seed));
+  const auto layouts = TRY(lay_out_all(request, whole, previous, snapshot, ids, identity.seed));
   plan.changes = describe_changes(layouts, snapshot);
   if (previous != nullptr && nothing_to_do(layouts)) return plan;
 
   const auto participants = TRY(router_participants(snapshot));
   std::ranges::copy(describe_silent(snapshot), std::back_inserter(plan.changes));
-  plan.commit =
-      next_commit(layouts, plan, whole, snapshot, identity, std::move(commit_id));
+  plan.commit = next_commit(layouts, plan, whole, snapshot, identity, std::move(commit_id));
   add_steps(plan, layouts, participants, previous);
   TRY(validate(plan));
   return plan;

@@ -215,8 +215,8 @@ TEST(PlanDeploy, ASilentMachineIsNamedAndTakesNoPart) {
 TEST(PlanDeploy, ATombstoneIsFollowed) {
   World world = world_with_web();
   world.execute(*world.plan(test_request({test_service("web")})));
-  const auto removal = plan_namespace_rm({NamespaceName("shop"), false}, world.snapshot,
-                                         {OperationId("op"), 9});
+  const auto removal =
+      plan_namespace_rm({NamespaceName("shop"), false}, world.snapshot, {OperationId("op"), 9});
   ASSERT_TRUE(removal) << removal.error().line();
   EXPECT_TRUE(removal->commit->removed);
   EXPECT_TRUE(removal->apply.empty());
@@ -224,11 +224,11 @@ TEST(PlanDeploy, ATombstoneIsFollowed) {
             "c001 drain_routes machine-1\nc002 remove_instance machine-1 after c001\n");
   world.execute(*removal);
   EXPECT_TRUE(world.facts(1).instances.empty());
-  EXPECT_EQ(plan_namespace_rm({NamespaceName("shop"), false}, world.snapshot,
-                              {OperationId("op"), 9})
-                .error()
-                .code,
-            Code::not_found);
+  EXPECT_EQ(
+      plan_namespace_rm({NamespaceName("shop"), false}, world.snapshot, {OperationId("op"), 9})
+          .error()
+          .code,
+      Code::not_found);
   const auto again = world.plan(test_request({test_service("web")}));
   ASSERT_TRUE(again);
   EXPECT_EQ(again->expected_sequence, 2u);

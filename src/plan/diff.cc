@@ -45,8 +45,7 @@ Result<Standing> look_at(const CommittedService& previous, const Snapshot& snaps
       return fail(Code::precondition,
                   std::format("machine {}, which runs service {}, does not answer{}", machine->name,
                               previous.service.name.str(),
-                              silent == snapshot.silent.end() ? ""
-                                                              : ": " + silent->second.message),
+                              silent == snapshot.silent.end() ? "" : ": " + silent->second.message),
                   std::format("bring it back, or remove it: ployzctl machine rm {} --force",
                               machine->name));
     }

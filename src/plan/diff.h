@@ -17,8 +17,8 @@ namespace ployz {
 // An instance of the newest commit that will not be part of the next one.
 struct GoneInstance {
   CommittedInstance instance;
-  std::string why;       // "replaced", "exited with code 1", "its machine is gone", …
-  bool runs = false;     // so it must be stopped before a successor that must be alone
+  std::string why;        // "replaced", "exited with code 1", "its machine is gone", …
+  bool runs = false;      // so it must be stopped before a successor that must be alone
   bool reachable = true;  // false: its machine left the network, there is nothing to clean
 };
 

@@ -63,9 +63,12 @@ Result<ServiceLayout> LayoutBuilder::lay_out(const Service& service,
   ServiceLayout layout;
   layout.diff = TRY(diff_service(std::move(resolved), previous, eligible, snapshot_));
   const ServiceDiff& diff = layout.diff;
-  const SpreadRequest request{&diff.service,          &eligible,
-                              &image,                 diff.missing,
-                              per_machine(diff.kept), leaving(diff.gone),
+  const SpreadRequest request{&diff.service,
+                              &eligible,
+                              &image,
+                              diff.missing,
+                              per_machine(diff.kept),
+                              leaving(diff.gone),
                               one_per_machine(diff.service)};
   for (Placed& placed : TRY(place(request, snapshot_, load_))) {
     TRY(check_host_ports(diff, *placed.machine, snapshot_.facts.at(placed.machine->id)));

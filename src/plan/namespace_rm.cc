@@ -45,7 +45,8 @@ Result<Plan> plan_namespace_rm(const NamespaceRmRequest& request, const Snapshot
   commit.created_at_ms = snapshot.now_ms;
   commit.removed = true;
   plan.commit = std::move(commit);
-  for (const Machine* machine : participants) plan.claims.push_back({machine->id, {}, {}, {}, {}, true});
+  for (const Machine* machine : participants)
+    plan.claims.push_back({machine->id, {}, {}, {}, {}, true});
   add_cleanup(plan, layouts, participants);
   TRY(validate(plan));
   return plan;

@@ -67,9 +67,8 @@ std::string reason_for(const Candidate& best, const std::vector<Candidate>& all,
   if (all.size() == 1) return "the only machine that fits";
   if (best.preferred) return "runs it already";
   const auto others = [&](auto&& same) {
-    return std::ranges::any_of(all, [&](const Candidate& other) {
-      return other.machine != best.machine && same(other);
-    });
+    return std::ranges::any_of(
+        all, [&](const Candidate& other) { return other.machine != best.machine && same(other); });
   };
   const bool tied = others([&](const Candidate& other) {
     return other.of_service == best.of_service && other.in_all == best.in_all;
@@ -83,8 +82,8 @@ std::vector<Candidate> candidates_of(const SpreadRequest& request, const Snapsho
   for (const Machine* machine : request.eligible->machines) {
     if (const auto why = request.image->missing.find(machine->id);
         why != request.image->missing.end()) {
-      excluded.push_back(std::format("{} lacks the image and cannot pull it: {}", machine->name,
-                                     why->second));
+      excluded.push_back(
+          std::format("{} lacks the image and cannot pull it: {}", machine->name, why->second));
       continue;
     }
     candidates.push_back({machine, at(request.kept, machine->id),
@@ -96,13 +95,13 @@ std::vector<Candidate> candidates_of(const SpreadRequest& request, const Snapsho
 
 std::unexpected<Error> does_not_fit(const SpreadRequest& request,
                                     const std::vector<std::string>& excluded) {
-  return fail(Code::precondition,
-              std::format("no machine can take another instance of service {}{}{}",
-                          request.service->name.str(), excluded.empty() ? "" : ": ",
-                          join(excluded)),
-              request.one_per_machine ? "with network = \"host\" and ports, one machine runs one "
-                                        "instance; lower replicas or add machines"
-                                      : "");
+  return fail(
+      Code::precondition,
+      std::format("no machine can take another instance of service {}{}{}",
+                  request.service->name.str(), excluded.empty() ? "" : ": ", join(excluded)),
+      request.one_per_machine ? "with network = \"host\" and ports, one machine runs one "
+                                "instance; lower replicas or add machines"
+                              : "");
 }
 
 }  // namespace
@@ -129,8 +128,8 @@ Result<Eligible> eligible_machines(const Service& service, const Snapshot& snaps
       continue;
     }
     // A pin names the machine, and `global` means every active one: neither may be skipped.
-    const bool required = pinned || (service.placement.global &&
-                                     machine->state == MachineState::active);
+    const bool required =
+        pinned || (service.placement.global && machine->state == MachineState::active);
     if (required) {
       return fail(Code::precondition,
                   std::format("service {} must run on a machine that cannot take it: {}",

@@ -89,7 +89,8 @@ TEST(Placement, OnlyWhereTheImageIsOrCanBePulled) {
 
 TEST(Addresses, ParseAndFormat) {
   EXPECT_EQ(format_ipv4(*parse_ipv4("10.101.0.7")), "10.101.0.7");
-  for (const char* bad : {"", "10.0.0", "10.0.0.256", "10.0.0.01", "10.0.0.1.", "a.b.c.d", "-1.0.0.0"}) {
+  for (const char* bad :
+       {"", "10.0.0", "10.0.0.256", "10.0.0.01", "10.0.0.1.", "a.b.c.d", "-1.0.0.0"}) {
     EXPECT_FALSE(parse_ipv4(bad)) << bad;
   }
   for (const char* bad : {"10.0.0.0", "10.0.0.1/24", "10.0.0.0/31", "10.0.0.0/7", "10.0.0.0/"}) {

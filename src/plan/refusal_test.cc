@@ -21,7 +21,9 @@ struct Refusal {
   std::string says;  // part of the line
 };
 
-Service& web_of(DeployRequest& request) { return request.manifest.services[0]; }
+Service& web_of(DeployRequest& request) {
+  return request.manifest.services[0];
+}
 
 void occupy(World& world, const std::function<void(Service&)>& change) {
   Service other = test_service("web");
@@ -29,7 +31,7 @@ void occupy(World& world, const std::function<void(Service&)>& change) {
   world.execute(*world.plan(test_request({other}, "other")));
 }
 
-const std::vector<Refusal> kRefusals = {
+const std::vector<Refusal> kImagesAndRoutes = {
     {"ImageAbsent",
      [](World& w, DeployRequest& r) {
        web_of(r).container.image = "shop/none:1";
@@ -46,7 +48,8 @@ const std::vector<Refusal> kRefusals = {
      Code::precondition, "is on no machine yet"},
     {"ImageAmbiguous",
      [](World& w, DeployRequest&) { w.facts(2).images["shop/web:1"] = std::string(kImage2); },
-     Code::precondition, "is not the same on every machine: 111111111111 on m1, 222222222222 on m2"},
+     Code::precondition,
+     "is not the same on every machine: 111111111111 on m1, 222222222222 on m2"},
     {"HostnameOfAnotherNamespace",
      [](World& w, DeployRequest& r) {
        occupy(w, [](Service& s) { s.routes = {{{"a.example.com"}, "http", "/"}}; });
@@ -65,6 +68,9 @@ const std::vector<Refusal> kRefusals = {
        web_of(r).publish = {{9000, 8080}};
      },
      Code::precondition, "published port 9000 of service web is in use on machine m2"},
+};
+
+const std::vector<Refusal> kPortsAndNetworks = {
     {"HostPortInUse",
      [](World& w, DeployRequest& r) {
        w.facts(1).host_ports_in_use = {8080};
@@ -79,9 +85,7 @@ const std::vector<Refusal> kRefusals = {
      },
      Code::precondition, "no machine can take another instance of service web"},
     {"GatewayDomain",
-     [](World&, DeployRequest& r) {
-       web_of(r).routes = {{{"x.ployz.local"}, "http", "/"}};
-     },
+     [](World&, DeployRequest& r) { web_of(r).routes = {{{"x.ployz.local"}, "http", "/"}}; },
      Code::precondition, "lies in the gateway's own domain ployz.local"},
     {"TwoServicesOneRoute",
      [](World&, DeployRequest& r) {
@@ -97,8 +101,10 @@ const std::vector<Refusal> kRefusals = {
        web_of(r).publish = {{9000, 8080}};
      },
      Code::invalid, "is not on the overlay network"},
-    {"UnknownPin",
-     [](World&, DeployRequest& r) { web_of(r).placement.machines = {"m9"}; },
+};
+
+const std::vector<Refusal> kMachinesAndSections = {
+    {"UnknownPin", [](World&, DeployRequest& r) { web_of(r).placement.machines = {"m9"}; },
      Code::precondition, "pinned to machine 'm9', which does not exist"},
     {"DrainedPin",
      [](World& w, DeployRequest& r) {
@@ -162,8 +168,12 @@ TEST_P(PlanRefusal, SaysWhy) {
   EXPECT_THAT(plan.error().line(), ::testing::HasSubstr(GetParam().says));
 }
 
-INSTANTIATE_TEST_SUITE_P(All, PlanRefusal, ::testing::ValuesIn(kRefusals),
-                         [](const auto& info) { return info.param.name; });
+std::string name_of(const ::testing::TestParamInfo<Refusal>& info) {
+  return info.param.name;
+}
+INSTANTIATE_TEST_SUITE_P(Images, PlanRefusal, ::testing::ValuesIn(kImagesAndRoutes), name_of);
+INSTANTIATE_TEST_SUITE_P(Ports, PlanRefusal, ::testing::ValuesIn(kPortsAndNetworks), name_of);
+INSTANTIATE_TEST_SUITE_P(Machines, PlanRefusal, ::testing::ValuesIn(kMachinesAndSections), name_of);
 
 }  // namespace
 }  // namespace ployz

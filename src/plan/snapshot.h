@@ -22,9 +22,9 @@ struct ClusterConfig {
 
 struct Snapshot {
   ClusterConfig config;
-  std::vector<Machine> machines;             // sorted by id
-  std::map<MachineId, MachineFacts> facts;   // of those that answered
-  std::map<MachineId, Error> silent;         // and of those that did not: why
+  std::vector<Machine> machines;                // sorted by id
+  std::map<MachineId, MachineFacts> facts;      // of those that answered
+  std::map<MachineId, Error> silent;            // and of those that did not: why
   std::map<NamespaceName, CommitEntry> newest;  // of every namespace that parses, tombstones too
   uint64_t now_ms = 0;
 };

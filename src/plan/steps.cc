@@ -43,14 +43,14 @@ StepId StepWriter::ensure_image(const ServiceLayout& layout, const NewInstance& 
   const ContainerSpec& spec = layout.diff.service.container;
   const std::tuple key(added.instance.machine, spec.image, spec.image_id);
   if (const auto known = images_.find(key); known != images_.end()) return known->second;
-  const StepId id = apply(added.instance.machine, Target::agent,
-                          EnsureImage{spec.image, spec.image_id}, {}, {});
+  const StepId id =
+      apply(added.instance.machine, Target::agent, EnsureImage{spec.image, spec.image_id}, {}, {});
   images_.emplace(key, id);
   return id;
 }
 
-// The old ones stop when everything that could still fail without them has succeeded: the blue/green
-// services are ready, and all images of this service are there.
+// The old ones stop when everything that could still fail without them has succeeded: the
+// blue/green services are ready, and all images of this service are there.
 std::vector<StepId> StepWriter::stop_old(const ServiceLayout& layout) {
   std::vector<StepId> before = ready_;
   for (const NewInstance& added : layout.added) before.push_back(ensure_image(layout, added));
@@ -81,13 +81,11 @@ void StepWriter::run_new(const ServiceLayout& layout, const std::vector<StepId>&
                              {RemoveInstance{instance.id, spec.stop_grace_period}}, wait);
     const Port* port = service.port(spec.readiness.port);
     // On the host's network the agent reaches the instance at its own loopback address.
-    const std::string address =
-        spec.network == NetworkMode::host ? "127.0.0.1" : instance.address;
-    ready_.push_back(apply(
-        instance.machine, Target::agent,
-        AwaitReady{instance.id, address, spec.readiness,
-                   port == nullptr ? uint16_t{0} : port->container},
-        {}, {run}));
+    const std::string address = spec.network == NetworkMode::host ? "127.0.0.1" : instance.address;
+    ready_.push_back(apply(instance.machine, Target::agent,
+                           AwaitReady{instance.id, address, spec.readiness,
+                                      port == nullptr ? uint16_t{0} : port->container},
+                           {}, {run}));
   }
 }
 

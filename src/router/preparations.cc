@@ -34,6 +34,7 @@ void Preparations::pin(const Commit& candidate, const std::vector<Backend>& back
   pinned.name_space = candidate.name_space;
   pinned.parent = candidate.parent_sequence;
   pinned.at_ms = now_ms;
+  pinned.settled = false;
   for (const Backend& backend : backends) pinned.keys.insert(backend.key);
 }
 
@@ -51,9 +52,9 @@ Status Preparations::refuse_discarded(const OperationId& operation) const {
 }
 
 void Preparations::settle(const NamespaceName& name_space, uint64_t newest) {
-  std::erase_if(pinned_, [&](const auto& entry) {
-    return entry.second.name_space == name_space && entry.second.parent < newest;
-  });
+  for (auto& [operation, pinned] : pinned_) {
+    if (pinned.name_space == name_space && pinned.parent < newest) pinned.settled = true;
+  }
 }
 
 void Preparations::expire(uint64_t now_ms) {
@@ -62,8 +63,9 @@ void Preparations::expire(uint64_t now_ms) {
 }
 
 bool Preparations::pins(const BackendKey& key) const {
-  return std::ranges::any_of(pinned_,
-                             [&](const auto& entry) { return entry.second.keys.contains(key); });
+  return std::ranges::any_of(pinned_, [&](const auto& entry) {
+    return !entry.second.settled && entry.second.keys.contains(key);
+  });
 }
 
 }  // namespace ployz

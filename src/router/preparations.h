@@ -32,13 +32,15 @@ class Preparations {
   // Refused from now on. Returns what it had pinned.
   std::set<BackendKey> discard(const OperationId& operation);
   // The namespace's newest commit: ends the preparation of every candidate made for an older one,
-  // because its compare-and-set has succeeded (this is it) or will fail.
+  // because its compare-and-set has succeeded (this is it) or will fail. The loser's keys are not
+  // pinned any more, but remembered for its discard.
   void settle(const NamespaceName& name_space, uint64_t newest);
   void expire(uint64_t now_ms);
 
   [[nodiscard]] bool pins(const BackendKey& key) const;
   [[nodiscard]] bool holds(const OperationId& operation) const {
-    return pinned_.contains(operation);
+    const auto found = pinned_.find(operation);
+    return found != pinned_.end() && !found->second.settled;
   }
 
  private:
@@ -47,6 +49,7 @@ class Preparations {
     uint64_t parent = 0;
     std::set<BackendKey> keys;
     uint64_t at_ms = 0;
+    bool settled = false;
   };
   struct Known {
     uint64_t attempt = 0;

@@ -104,6 +104,18 @@ TEST(Router, DiscardGivesBackAndRefusesALatePrepare) {
   EXPECT_EQ(late.error().code, Code::conflict);
 }
 
+// Found by the simulator (seed 516): a fence, or the winner's commit, arrives before the discard.
+TEST(Router, DiscardGivesBackWhatALaterCommitHasUnpinned) {
+  World world;
+  auto router = world.start();
+  router->on_caught_up();
+  ASSERT_TRUE(prepare(*router, commit("shop", "loser", {"10.0.0.2"})));
+  router->on_commit(stored(commit("shop", "winner", {"10.0.0.3"}), 1));
+  ASSERT_TRUE(flip(*router, "shop", 1));
+  ASSERT_TRUE(discard(*router, "loser"));
+  EXPECT_EQ(world.gateway.servers(), std::set<std::string>{"10.0.0.3:8080"});
+}
+
 TEST(Router, DiscardLeavesWhatIsServed) {
   World world;
   auto router = world.start();

@@ -59,7 +59,8 @@ TEST_P(ControlStoreFaults, FollowGoesOnAfterACrashWithoutGaps) {
     ASSERT_TRUE(world().restart());
     ASSERT_TRUE(answers_again(world()));
     for (int i = 0; i < 10; ++i) {
-      const auto appended = world().other_commits().append(kShop, sequence, std::format("{}.{}", round, i));
+      const auto appended =
+          world().other_commits().append(kShop, sequence, std::format("{}.{}", round, i));
       ASSERT_TRUE(appended) << appended.error().line();
       sequence = *appended;
     }
@@ -91,6 +92,7 @@ TEST_P(ControlStoreFaults, NothingAcknowledgedIsLostUnderFire) {
   };
   const auto crash = [&] {
     for (int round = 0; round < 5; ++round) {
+      for (int i = 0; i < 50; ++i) (void)world().other_commits().newest(kShop);  // meanwhile
       EXPECT_TRUE(world().crash());
       EXPECT_TRUE(world().restart());
     }
@@ -103,6 +105,7 @@ TEST_P(ControlStoreFaults, NothingAcknowledgedIsLostUnderFire) {
   ASSERT_TRUE(history) << history.error().line();
   for (const StoredCommit& commit : *history) stored[commit.sequence] = commit.bytes;
   for (const auto& [sequence, bytes] : acknowledged) EXPECT_EQ(stored[sequence], bytes);
+  RecordProperty("acknowledged", static_cast<int>(acknowledged.size()));
   EXPECT_TRUE(followed.wait_for("shop=" + history->front().bytes));
 }
 

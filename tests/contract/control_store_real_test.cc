@@ -1,4 +1,6 @@
 // The control store's contract on a real nats-server that is killed, restarted and stopped.
+#include <iostream>
+
 #include "contract/control_store_contract.h"
 #include "contract/control_store_faults_contract.h"
 #include "contract/nats_server.h"
@@ -22,6 +24,10 @@ class NatsWorld : public ControlStoreWorld {
       : server_(start_store()),
         first_(server_->connect("m1", NatsRole::daemon)),
         second_(server_->connect("m2", NatsRole::daemon)) {}
+
+  ~NatsWorld() override {
+    if (testing::Test::HasFailure()) std::cerr << server_->log();
+  }
 
   CommitLog& commits() override { return first_.commits; }
   KeyValue& records() override { return first_.records; }
@@ -65,7 +71,9 @@ class NatsWorld : public ControlStoreWorld {
   Client second_;
 };
 
-std::unique_ptr<ControlStoreWorld> make() { return std::make_unique<NatsWorld>(); }
+std::unique_ptr<ControlStoreWorld> make() {
+  return std::make_unique<NatsWorld>();
+}
 
 TEST(NatsStore, StreamsAreMadeOnceAndChecked) {
   NatsWorld world;

@@ -2,14 +2,6 @@
 // temporary directory, its configuration the one Ployz writes.
 #pragma once
 
-#include <arpa/inet.h>
-#include <fcntl.h>
-#include <gtest/gtest.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
@@ -20,6 +12,13 @@
 #include <sstream>
 #include <string>
 #include <thread>
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "drivers/nats/connection.h"
 #include "drivers/nats/key_value.h"
@@ -70,11 +69,8 @@ class NatsServer {
   NatsServer(const NatsServer&) = delete;
 
   void start() {
-    const pid_t parent = getpid();
     pid_ = fork();
     if (pid_ != 0) return;
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (getppid() != parent) _exit(1);
     const std::string log = directory_ + "/log";
     const int fd = open(log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0644);
     dup2(fd, 1);

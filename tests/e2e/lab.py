@@ -28,6 +28,11 @@ def run(*argv, check=True, stdin=None, limit_s=COMMAND_LIMIT_S, env=None):
     return done
 
 
+def built(name):
+    """A test program; `make lab` builds them in this preset whatever is under test."""
+    return ROOT / "build/dev/tests" / name
+
+
 class Answer:
     """What a ployzctl command said: exit code, the JSON document, progress on stderr."""
 
@@ -52,13 +57,15 @@ class Answer:
 class Lab:
     """One machine container and the ployzctl context that talks to it."""
 
-    def __init__(self, name):
+    def __init__(self, name, home=None):
         self.name = name
-        self.home = pathlib.Path(tempfile.mkdtemp(prefix="ployz-lab-"))
+        self.home = home or pathlib.Path(tempfile.mkdtemp(prefix="ployz-lab-"))
         self.env = dict(os.environ, XDG_CONFIG_HOME=str(self.home / "config"),
                         XDG_DATA_HOME=str(self.home / "data"))
-        for key in [k for k in self.env if k.startswith("PLOYZ_")]:
+        # The operator's own settings must not leak in; which image to test is the Makefile's word.
+        for key in [k for k in self.env if k.startswith("PLOYZ_") and k != "PLOYZ_MACHINE_IMAGE"]:
             del self.env[key]
+        self.image = self.env.get("PLOYZ_MACHINE_IMAGE", "ployz/machine:latest")
 
     # -- ployzctl ---------------------------------------------------------------------------
     def ctl(self, *args, stdin=None):
@@ -73,6 +80,10 @@ class Lab:
     def human(self, *args, stdin=None, check=True):
         """As a person types it: text on stdout."""
         return run(PLOYZCTL, "--plain", *args, check=check, stdin=stdin, env=self.env)
+
+    def typed(self, *args, stdin=None):
+        """With tables and progress, exactly as on a terminal of 100 columns; never raises."""
+        return run(PLOYZCTL, *args, check=False, stdin=stdin, env=dict(self.env, COLUMNS="100"))
 
     def start(self, *args, stdin=None):
         """A ployzctl that runs on while the test does something else."""
@@ -90,11 +101,11 @@ class Lab:
 
     # -- the machine ------------------------------------------------------------------------
     def up(self):
-        run(PLOYZCTL, "dev", "up", "--name", self.name, env=self.env)
+        run(PLOYZCTL, "dev", "up", "--name", self.name, "--image", self.image, env=self.env)
         return self
 
     def down(self):
-        run(PLOYZCTL, "dev", "down", "--yes", env=self.env, check=False)
+        run(PLOYZCTL, "dev", "down", "--name", self.name, env=self.env, check=False)
 
     @property
     def container(self):
@@ -109,6 +120,10 @@ class Lab:
     def sh(self, script, check=True):
         """A shell line inside the machine."""
         return run("docker", "exec", self.container, "bash", "-c", script, check=check)
+
+    def install_tool(self, name):
+        """A test program of the build, put into the machine."""
+        run("docker", "cp", built(name), f"{self.container}:/usr/local/bin/{name}")
 
     def docker(self, *args, check=True):
         """The machine's own engine."""
@@ -158,7 +173,7 @@ class Lab:
     @contextlib.contextmanager
     def load(self, *hosts, connections=16, rate=0, requests=0):
         """Load in the background; afterwards `.report` holds what the generator saw."""
-        argv = [str(ROOT / "build/dev/tests/ployz_load"), self.address, "80", ",".join(hosts),
+        argv = [str(built("ployz_load")), self.address, "80", ",".join(hosts),
                 "--connections", str(connections), "--rate", str(rate), "--requests",
                 str(requests)]
         process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)

@@ -88,7 +88,8 @@ struct SystemdUnits::Impl {
         manager->callMethod("DisableUnitFiles").onInterface(kManager).withArguments(files, false)
             .storeResultsTo(changes);
       }
-      if (!changes.empty()) manager->callMethod("Reload").onInterface(kManager);
+      // No daemon-reload, as `systemctl enable` would do: it takes seconds on a busy machine, and the
+      // symlinks matter at the next boot only.
     } catch (const sdbus::Error& error) {
       return fail(bus_error(error, unit));
     }

@@ -1,0 +1,56 @@
+#include "data_plane.h"
+
+#include "base/files.h"
+#include "drivers/haproxy/haproxy_config.h"
+#include "drivers/knot/knot_config.h"
+#include "router/router_config.h"
+
+namespace ployz {
+namespace {
+
+constexpr auto kResolvConf = "/etc/resolv.conf";
+
+Status write_gateway(const Config& config, const Paths& paths) {
+  HaproxyConfig haproxy;
+  haproxy.directory = paths.gateway();
+  haproxy.listen_host = config.gateway_listen_addr.host;
+  haproxy.listen_port = config.gateway_listen_addr.port;
+  haproxy.threads = config.gateway_threads;
+  return prepare_haproxy_files(haproxy);
+}
+
+Status write_dns(const Identity& identity, const Config& config, const Paths& paths) {
+  const std::string& own = identity.machine.overlay_address;
+  KnotConfig knot;
+  knot.listen = {own};
+  knot.zone = config.cluster_domain;
+  knot.folder = paths.dns().string();
+  knot.upstreams = upstream_resolvers(TRY(read_file(kResolvConf)).value_or(""), {own});
+  TRY(write_file(paths.dns() / "knot.conf", TRY(knot_config_text(knot))));
+  // The zone file is the router's from its first write on.
+  const auto zone_file = paths.dns() / kZoneFileName;
+  if (TRY(read_file(zone_file))) return {};
+  return write_file(zone_file, initial_zone_text(knot.zone));
+}
+
+Status write_router(const Identity& identity, const Config& config, const Paths& paths) {
+  RouterConfig router;
+  router.machine = identity.machine.id;
+  router.nats_url = identity.nats_url;
+  router.seed_file = paths.router_seed();
+  router.cluster = cluster_config(config);
+  router.gateway = config.gateway_listen_addr;
+  router.gateway_threads = config.gateway_threads;
+  router.data_dir = paths.data;
+  return write_file(paths.router_config(), to_json(router).dump(2) + "\n");
+}
+
+}  // namespace
+
+Status write_data_plane(const Identity& identity, const Config& config, const Paths& paths) {
+  TRY(write_gateway(config, paths));
+  TRY(write_dns(identity, config, paths));
+  return write_router(identity, config, paths);
+}
+
+}  // namespace ployz
