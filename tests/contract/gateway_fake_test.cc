@@ -48,8 +48,8 @@ class FakeWorld final : public GatewayWorld {
 
   std::map<std::string, std::string> servers_;
   sim::NoHook hook_;
-  sim::FakeGateway gateway_{hook_, [this](const std::string& address) {
-                              return servers_.contains(address);
+  sim::FakeGateway gateway_{hook_, [this](std::string_view address) {
+                              return servers_.contains(std::string(address));
                             }};
 };
 
