@@ -172,6 +172,9 @@ TEST_F(HaproxyTest, AnAnswerThatIsNoneIsCorrupt) {
   ASSERT_EQ(::listen(listener.get(), 4), 0);
   const std::jthread impostor([&] {
     const Fd client(::accept(listener.get(), nullptr, nullptr));
+    char question[256];
+    while (::recv(client.get(), question, sizeof question, 0) > 0) {
+    }
     (void)::send(client.get(), "\x16\x03\x01 hello", 9, MSG_NOSIGNAL);
   });
   const Status status = gateway().ensure_backends({}, kPatience);
