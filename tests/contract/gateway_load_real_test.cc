@@ -3,7 +3,7 @@
 #include <atomic>
 #include <cstdio>
 
-#include "contract/gateway_contract.h"
+#include "contract/gateway_world.h"
 #include "contract/haproxy_world.h"
 
 namespace ployz::contract {

@@ -9,7 +9,7 @@
 #include <list>
 
 #include "base/subprocess.h"
-#include "contract/gateway_contract.h"
+#include "contract/gateway_world.h"
 #include "contract/http_peer.h"
 #include "drivers/haproxy/haproxy_gateway.h"
 
