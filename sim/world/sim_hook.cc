@@ -39,17 +39,20 @@ void SimHook::maybe_crash(std::string_view when) {
   const bool router = routers_.contains(process);
   if (!random_.chance_ppm(router ? faults_.crash_router : faults_.crash_daemon)) return;
   trace_.note("crash", when);
+  trace_.counts.add(Count::crashes);
   crash_(process);
 }
 
 void SimHook::maybe_hang() {
   if (random_.chance_ppm(faults_.stall)) {
     trace_.note("stall", "");
+    trace_.counts.add(Count::hangs);
     scheduler_.sleep_ns(random_.between(5 * kSecond, 60 * kSecond));
   }
   if (!random_.chance_ppm(faults_.pause)) return;
   const ProcessId process = scheduler_.process();
   trace_.note("pause", scheduler_.name_of(process));
+  trace_.counts.add(Count::hangs);
   scheduler_.after_ns(random_.between(1 * kSecond, 60 * kSecond),
                       [this, process] { scheduler_.resume_process(process); });
   scheduler_.pause_process(process);
@@ -65,6 +68,7 @@ Fate SimHook::enter(std::string_view call, std::string_view detail, Kind kind) {
   if (fate != Fate::normal) {
     trace_.note(call, name_of(fate));
     if (kind == Kind::local) ++local_faults_;
+    trace_.counts.add(fate == Fate::refused ? Count::refused_calls : Count::unknown_writes);
   }
   return fate;
 }
