@@ -62,6 +62,11 @@ void OutcomeChecker::must_succeed(const Answer& answer, std::string_view what) {
   }
 }
 
+void OutcomeChecker::must_be_unchanged(const Answer& answer) {
+  if (!answer.lost && answer.result && answer.result->outcome == Outcome::unchanged) return;
+  world_.trace.violation("the same deploy again is not `unchanged`");
+}
+
 void OutcomeChecker::check_committed(const Operation& operation) {
   const std::vector<StoredCommit> log = world_.store.log();
   const uint64_t sequence = operation.committed_sequence;
