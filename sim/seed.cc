@@ -26,6 +26,7 @@ void live(World& world) {
   check_log(world);
   outcomes.at_the_end();
   check_settled(world);
+  world.stop();
 }
 
 }  // namespace
@@ -46,10 +47,12 @@ SeedResult run_seed(const WorldOptions& options) {
         scheduler.describe_waiting());
   }
   result.hash = trace.hash();
-  result.switches = scheduler.switches();
   result.virtual_ms = scheduler.now_ns() / 1'000'000;
-  result.commits = world->store.log().size();
-  result.operations = world->store.records(Bucket::operations).size();
+  result.counts = trace.counts;
+  result.counts.add(Count::seeds);
+  result.counts.add(Count::operations, world->store.records(Bucket::operations).size());
+  result.counts.add(Count::commits, world->store.log().size());
+  result.counts.add(Count::thread_switches, scheduler.switches());
   return result;
 }
 

@@ -14,10 +14,8 @@ struct SeedResult {
   Verdict verdict = Verdict::fine;
   std::vector<std::string> findings;
   uint64_t hash = 0;  // of everything that happened: equal for equal seeds
-  uint64_t switches = 0;
   uint64_t virtual_ms = 0;
-  size_t commits = 0;
-  size_t operations = 0;
+  Counts counts;
 };
 
 [[nodiscard]] SeedResult run_seed(const WorldOptions& options);

@@ -49,9 +49,7 @@ struct Progress {
   std::atomic<uint64_t> failed;
   std::atomic<uint64_t> first_failed;
   std::atomic<int> worst;  // Verdict
-  std::atomic<uint64_t> switches;
-  std::atomic<uint64_t> commits;
-  std::atomic<uint64_t> operations;
+  std::atomic<uint64_t> counts[kCounts];
   std::atomic<uint64_t> running[kMaxJobs];  // the seed each process is at; 0: none
 };
 
@@ -83,9 +81,7 @@ void work(Progress& progress, size_t job, const Options& options, bool quiet) {
     const SeedResult result = run_seed({seed, options.verbose, options.mutation});
     progress.running[job] = 0;
     ++progress.done;
-    progress.switches += result.switches;
-    progress.commits += result.commits;
-    progress.operations += result.operations;
+    for (size_t i = 0; i < kCounts; ++i) progress.counts[i] += result.counts.values()[i];
     if (result.verdict == Verdict::fine) continue;
     if (!quiet) report(seed, result);
     note_failure(progress, seed, result.verdict);
@@ -147,12 +143,15 @@ int run_seeds(const Options& options) {
   const auto began = std::chrono::steady_clock::now();
   const Progress* progress = run_jobs(options, false);
   const double took = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-  std::printf("%llu seeds, %llu failed; %llu operations, %llu commits, %llu switches; %.1f s\n",
+  std::string reached;
+  for (size_t i = 0; i < kCounts; ++i) {
+    reached += std::format("{}{} {}", i == 0 ? "" : ", ", progress->counts[i].load(),
+                           kCountNames[i]);
+  }
+  std::puts(reached.c_str());
+  std::printf("%llu seeds, %llu failed; %.1f s\n",
               static_cast<unsigned long long>(progress->done),
-              static_cast<unsigned long long>(progress->failed),
-              static_cast<unsigned long long>(progress->operations),
-              static_cast<unsigned long long>(progress->commits),
-              static_cast<unsigned long long>(progress->switches), took);
+              static_cast<unsigned long long>(progress->failed), took);
   return progress->worst;
 }
 
@@ -179,12 +178,10 @@ int run_mutations(Options options) {
 int run_one(const Options& options) {
   const SeedResult result = run_seed({*options.only, options.verbose, options.mutation});
   if (result.verdict != Verdict::fine) report(*options.only, result);
-  std::printf("seed %llu: %s; %llu ms of virtual time, %llu switches, %zu operations, %zu commits, "
-              "hash %016llx\n",
+  std::printf("seed %llu: %s; %llu ms of virtual time, hash %016llx\n",
               static_cast<unsigned long long>(*options.only),
               result.verdict == Verdict::fine ? "fine" : "FAILS",
               static_cast<unsigned long long>(result.virtual_ms),
-              static_cast<unsigned long long>(result.switches), result.operations, result.commits,
               static_cast<unsigned long long>(result.hash));
   return static_cast<int>(result.verdict);
 }

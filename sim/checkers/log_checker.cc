@@ -19,7 +19,10 @@ void check_log(World& world) {
                                         commit->parent_sequence, newest[stored.name_space]));
     }
     newest[stored.name_space] = stored.sequence;
-    if (commit->kind == CommitKind::fence) continue;
+    if (commit->kind == CommitKind::fence) {
+      world.trace.counts.add(Count::fences);
+      continue;
+    }
     const auto [first, fresh] = by_operation.emplace(commit->operation, stored.sequence);
     if (!fresh) {
       world.trace.violation(std::format("operation {} committed twice: {} and {}",

@@ -17,9 +17,26 @@ bool is_committed(Outcome outcome) {
   return outcome == Outcome::committed || outcome == Outcome::committed_cleanup_pending;
 }
 
+Count count_of(const Answer& answer) {
+  if (answer.lost) return Count::lost;
+  if (!answer.result) return Count::errors;
+  switch (answer.result->outcome) {
+    case Outcome::committed: return Count::committed;
+    case Outcome::unchanged: return Count::unchanged;
+    case Outcome::failed: return Count::failed;
+    case Outcome::aborted: return Count::aborted;
+    case Outcome::refused: return Count::refused;
+    case Outcome::committed_cleanup_pending: return Count::cleanup_pending;
+    case Outcome::running:
+    case Outcome::interrupted: break;
+  }
+  return Count::interrupted;
+}
+
 }  // namespace
 
 void OutcomeChecker::on_answer(const Answer& answer) {
+  world_.trace.counts.add(count_of(answer));
   if (answer.lost || !answer.result) return;
   const Operation& operation = *answer.result;
   if (is_committed(operation.outcome)) {
@@ -43,6 +60,11 @@ void OutcomeChecker::must_succeed(const Answer& answer, std::string_view what) {
         "{}: {} is {}: {}", what, answer.result->id.str(), to_string(answer.result->outcome),
         answer.result->error ? answer.result->error->line() : ""));
   }
+}
+
+void OutcomeChecker::must_be_unchanged(const Answer& answer) {
+  if (!answer.lost && answer.result && answer.result->outcome == Outcome::unchanged) return;
+  world_.trace.violation("the same deploy again is not `unchanged`");
 }
 
 void OutcomeChecker::check_committed(const Operation& operation) {
@@ -106,6 +128,7 @@ void OutcomeChecker::check_no_backend(const Operation& operation, const Answer& 
 
 void OutcomeChecker::at_the_end() {
   for (const Operation& operation : world_.operations()) {
+    if (operation.attempt > 1) world_.trace.counts.add(Count::taken_over);
     if (!operation.ended()) {
       world_.trace.violation(std::format("operation {} is still {} (phase {}): {}",
                                          operation.id.str(), to_string(operation.outcome),

@@ -15,6 +15,7 @@ TrafficChecker::TrafficChecker(World& world) : world_(world) {
 }
 
 void TrafficChecker::on_switch(SimMachine& machine, const RouteTable& table) {
+  world_.trace.counts.add(Count::gateway_switches);
   auto& shown = shown_[machine.self().id];
   for (const auto& [name_space, sequence] : table.sequences) {
     if (sequence < shown[name_space]) {

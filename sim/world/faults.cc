@@ -13,8 +13,8 @@ uint64_t rate(Random& random, uint64_t most) {
 Faults Faults::draw(Random& random) {
   Faults faults;
   if (random.below(20) == 0) return faults;  // a world without faults must be fine, too
-  faults.crash_daemon = rate(random, 6'000);
-  faults.crash_router = rate(random, 6'000);
+  faults.crash_daemon = rate(random, 10'000);
+  faults.crash_router = rate(random, 10'000);
   faults.stall = rate(random, 1'500);
   faults.pause = rate(random, 800);
   faults.store_refused = rate(random, 10'000);

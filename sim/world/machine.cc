@@ -76,6 +76,7 @@ void SimMachine::start_router() {
   cluster_.hook.call_it_router(router_process_);
   auto* life = new RouterLife;
   life->process = router_process_;
+  router_ = life;
   scheduler.spawn_in(router_process_, [this, life] { boot_router(*life); });
 }
 
@@ -113,6 +114,13 @@ bool SimMachine::is_stripped(const std::string& command, const Json& request) co
   if (cluster_.mutation == Mutation::none || command != "step") return false;
   if (request.value("verb", "") != "undo") return false;
   return request["action"].value("kind", "") == undone_kind(cluster_.mutation);
+}
+
+std::vector<ThreadId> SimMachine::stop() {
+  Scheduler& scheduler = cluster_.scheduler;
+  // Members end in the reverse of their order: first nobody asks any more.
+  return {scheduler.spawn_in(daemon_process_, [daemon = ready_daemon_] { delete daemon; }),
+          scheduler.spawn_in(router_process_, [router = router_] { delete router; })};
 }
 
 bool SimMachine::owns(ProcessId process) const {

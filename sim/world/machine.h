@@ -37,7 +37,7 @@ struct Cluster {
   Serves serves;  // any machine's containers
 };
 
-// A life of ployzd. Never destroyed: it crashes.
+// A life of ployzd. When it crashes, it is never destroyed.
 struct Daemon {
   ProcessId process = kWorld;
   std::unique_ptr<SkewedClock> clock;
@@ -64,6 +64,8 @@ class SimMachine {
   void start_router();
   // The process must be one of this machine's present ones; it starts again after `down_ns`.
   void crash(ProcessId process, uint64_t down_ns);
+  // Both end in good order, as on SIGTERM; join the returned threads. Nothing starts again.
+  [[nodiscard]] std::vector<ThreadId> stop();
   [[nodiscard]] bool owns(ProcessId process) const;
 
   // The present daemon while it lives and is wired.
@@ -94,6 +96,7 @@ class SimMachine {
   ProcessId daemon_process_ = kWorld;
   ProcessId router_process_ = kWorld;
   Daemon* ready_daemon_ = nullptr;
+  RouterLife* router_ = nullptr;
 };
 
 }  // namespace ployz::sim

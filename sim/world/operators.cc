@@ -40,7 +40,7 @@ void Operators::work() {
 }
 
 void Operators::one_operator(Random random) {
-  const uint64_t commands = random.between(2, 5);
+  const uint64_t commands = random.between(3, 8);
   for (uint64_t i = 0; i < commands; ++i) {
     one_command(random);
     // Some at once, some after a lease has expired.
@@ -153,6 +153,11 @@ void Operators::final_deploy(const NamespaceName& name_space) {
       [request](Engine& engine, std::stop_token stop) { return engine.run(request, {}, stop); });
   outcomes_.on_answer(answer);
   outcomes_.must_succeed(answer, "a deploy without faults");
+  const Answer again = world_.execute(
+      any_machine(random), "and again " + describe(request.manifest),
+      [request](Engine& engine, std::stop_token stop) { return engine.run(request, {}, stop); });
+  outcomes_.on_answer(again);
+  outcomes_.must_be_unchanged(again);
 }
 
 }  // namespace ployz::sim

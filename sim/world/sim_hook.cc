@@ -9,6 +9,9 @@ constexpr uint64_t kSecond = 1'000'000'000;
 // What the NATS driver waits for an answer.
 constexpr uint64_t kStoreTimeoutNs = 5 * kSecond;
 
+// The point of no return is one call of some hundred: it gets its share of the faults.
+uint64_t weight_of(std::string_view call) { return call == "store.append" ? 12 : 1; }
+
 std::string_view name_of(Fate fate) {
   switch (fate) {
     case Fate::normal: return "normal";
@@ -37,19 +40,23 @@ void SimHook::travel(Kind kind) {
 void SimHook::maybe_crash(std::string_view when) {
   const ProcessId process = scheduler_.process();
   const bool router = routers_.contains(process);
-  if (!random_.chance_ppm(router ? faults_.crash_router : faults_.crash_daemon)) return;
+  const uint64_t rate = router ? faults_.crash_router : faults_.crash_daemon;
+  if (!random_.chance_ppm(rate * weight_of(when))) return;
   trace_.note("crash", when);
+  trace_.counts.add(Count::crashes);
   crash_(process);
 }
 
 void SimHook::maybe_hang() {
   if (random_.chance_ppm(faults_.stall)) {
     trace_.note("stall", "");
+    trace_.counts.add(Count::hangs);
     scheduler_.sleep_ns(random_.between(5 * kSecond, 60 * kSecond));
   }
   if (!random_.chance_ppm(faults_.pause)) return;
   const ProcessId process = scheduler_.process();
   trace_.note("pause", scheduler_.name_of(process));
+  trace_.counts.add(Count::hangs);
   scheduler_.after_ns(random_.between(1 * kSecond, 60 * kSecond),
                       [this, process] { scheduler_.resume_process(process); });
   scheduler_.pause_process(process);
@@ -65,6 +72,7 @@ Fate SimHook::enter(std::string_view call, std::string_view detail, Kind kind) {
   if (fate != Fate::normal) {
     trace_.note(call, name_of(fate));
     if (kind == Kind::local) ++local_faults_;
+    trace_.counts.add(fate == Fate::refused ? Count::refused_calls : Count::unknown_writes);
   }
   return fate;
 }
@@ -72,7 +80,7 @@ Fate SimHook::enter(std::string_view call, std::string_view detail, Kind kind) {
 void SimHook::leave(std::string_view call, std::string_view result) {
   if (scheduler_.process() == kWorld) return;
   trace_.note(call, result);
-  maybe_crash("after");
+  maybe_crash(call);
   travel(Kind::local);
 }
 
@@ -111,7 +119,7 @@ Hook::Delivery SimHook::delivery() {
 }
 
 Fate SimHook::fate_of(std::string_view call, Kind kind) {
-  if (call.starts_with("store.")) return store_fate(kind);
+  if (call.starts_with("store.")) return store_fate(call, kind);
   if (call.starts_with("rpc.")) {
     if (random_.chance_ppm(faults_.rpc_refused)) return Fate::refused;
     return random_.chance_ppm(faults_.rpc_lost) ? unknown_fate(kind) : Fate::normal;
@@ -124,7 +132,7 @@ Fate SimHook::fate_of(std::string_view call, Kind kind) {
   }
 }
 
-Fate SimHook::store_fate(Kind kind) {
+Fate SimHook::store_fate(std::string_view call, Kind kind) {
   if (store_back_at_ns_ > scheduler_.now_ns()) return Fate::refused;
   if (random_.chance_ppm(faults_.store_away)) {
     trace_.note("store", "away");
@@ -132,7 +140,8 @@ Fate SimHook::store_fate(Kind kind) {
     return Fate::refused;
   }
   if (random_.chance_ppm(faults_.store_refused)) return Fate::refused;
-  return random_.chance_ppm(faults_.store_lost) ? unknown_fate(kind) : Fate::normal;
+  const uint64_t rate = faults_.store_lost * weight_of(call);
+  return random_.chance_ppm(rate) ? unknown_fate(kind) : Fate::normal;
 }
 
 Fate SimHook::unknown_fate(Kind kind) {

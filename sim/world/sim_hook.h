@@ -37,7 +37,7 @@ class SimHook final : public Hook {
   void maybe_crash(std::string_view when);
   void maybe_hang();
   Fate fate_of(std::string_view call, Kind kind);
-  Fate store_fate(Kind kind);
+  Fate store_fate(std::string_view call, Kind kind);
   Fate unknown_fate(Kind kind);
 
   Scheduler& scheduler_;

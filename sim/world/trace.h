@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "sim/scheduler/scheduler.h"
+#include "sim/world/counts.h"
 
 namespace ployz::sim {
 
@@ -35,6 +36,8 @@ class Trace {
   [[nodiscard]] const std::vector<std::string>& violations() const { return violations_; }
   [[nodiscard]] uint64_t hash() const { return hash_; }
   [[nodiscard]] bool verbose() const { return verbose_; }
+
+  Counts counts;
 
  private:
   static constexpr size_t kMaxViolations = 8;

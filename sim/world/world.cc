@@ -73,6 +73,12 @@ void World::calm() {
   wait_until_up();
 }
 
+void World::stop() {
+  for (const auto& machine : machines) {
+    for (const ThreadId thread : machine->stop()) scheduler.join(thread);
+  }
+}
+
 // The process dies where it stands; what its clients wait for is lost.
 void World::crash(ProcessId process) {
   for (const auto& call : calls_) {
@@ -117,6 +123,7 @@ Answer World::execute(SimMachine& machine, std::string_view what, Command comman
       if (call->done) return;
       scheduler.spawn_in(kWorld, [this, call] {
         trace.note("ctrl-c", "");
+        trace.counts.add(Count::ctrl_c);
         if (!call->done) call->cancel.request_stop();
       });
     });

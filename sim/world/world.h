@@ -36,6 +36,9 @@ class World {
   // No more faults; everybody is up again when it returns.
   void calm();
 
+  // Ends all daemons and routers in good order.
+  void stop();
+
   using Command = std::function<Result<Operation>(Engine&, std::stop_token)>;
   // Runs a command in a machine's daemon as its API would; `cancel_after_ns`: Ctrl-C.
   [[nodiscard]] Answer execute(SimMachine& machine, std::string_view what, Command command,

@@ -1,0 +1,54 @@
+// How often things happened: shows that the faults and outcomes a run is about are really reached.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+
+namespace ployz::sim {
+
+enum class Count : size_t {
+  seeds,
+  operations,
+  commits,
+  // What operators were told.
+  committed,
+  unchanged,
+  failed,
+  aborted,
+  refused,
+  cleanup_pending,
+  interrupted,
+  errors,
+  lost,
+  // What happened behind their backs.
+  taken_over,  // operations that needed another coordinator
+  fences,
+  crashes,
+  hangs,  // stalled threads and paused processes
+  unknown_writes,
+  refused_calls,
+  ctrl_c,
+  gateway_switches,
+  thread_switches,
+};
+inline constexpr size_t kCounts = static_cast<size_t>(Count::thread_switches) + 1;
+
+inline constexpr std::array<std::string_view, kCounts> kCountNames{
+    "seeds",      "operations",     "commits",       "committed",        "unchanged",
+    "failed",     "aborted",        "refused",       "cleanup pending",  "interrupted",
+    "errors",     "lost answers",   "taken over",    "fences",           "crashes",
+    "hangs",      "unknown writes", "refused calls", "ctrl-c",           "gateway switches",
+    "thread switches"};
+
+class Counts {
+ public:
+  void add(Count count, uint64_t times = 1) { values_[static_cast<size_t>(count)] += times; }
+  [[nodiscard]] const std::array<uint64_t, kCounts>& values() const { return values_; }
+
+ private:
+  std::array<uint64_t, kCounts> values_{};
+};
+
+}  // namespace ployz::sim
