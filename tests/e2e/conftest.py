@@ -8,7 +8,9 @@ IMAGES = ["ployz-samples/web:1", "ployz-samples/web:2", "ployz-samples/web:3"]
 
 @pytest.fixture(scope="session")
 def lab():
-    machine = Lab("e2e").up()
+    machine = Lab("e2e")
+    machine.down()  # what a run that was killed left
+    machine.up()
     for image in IMAGES:
         machine.must("image", "push", image, "--to", machine.name)
     yield machine
