@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <format>
 
+#include <spdlog/spdlog.h>
+
 #include "base/version.h"
 #include "reports.h"
 
@@ -144,9 +146,12 @@ Result<std::vector<NamespaceReport>> Backend::namespaces() {
   const auto member = TRY(node_.member());
   std::vector<NamespaceReport> reports;
   for (const StoredCommit& stored : TRY(member->commits().newest_of_all())) {
-    const CommitEntry entry = TRY(decode(stored));
-    if (!entry.commit.removed) {
-      reports.push_back(namespace_report(entry, cluster_config(node_.config())));
+    const auto entry = decode(stored);
+    // One that does not parse hides no other; asking for it by name says what is wrong.
+    if (!entry) {
+      spdlog::warn("{}", entry.error().line());
+    } else if (!entry->commit.removed) {
+      reports.push_back(namespace_report(*entry, cluster_config(node_.config())));
     }
   }
   std::ranges::sort(reports, {}, [](const NamespaceReport& report) {

@@ -12,7 +12,8 @@
 namespace ployz {
 namespace {
 
-using namespace std::chrono_literals;
+using std::chrono_literals::operator""ms;
+using std::chrono_literals::operator""s;
 
 // Answers one connection with a script: what it got so far → what it does next.
 class Server {

@@ -1,8 +1,5 @@
 #include "base/image_archive.h"
 
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <filesystem>
@@ -10,6 +7,9 @@
 #include <map>
 #include <set>
 #include <variant>
+
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/check.h"
 #include "base/digest.h"
@@ -35,8 +35,8 @@ class FileReader final : public RandomReader {
                                   static_cast<off_t>(offset + total));
       if (got < 0 && errno == EINTR) continue;
       if (got < 0) {
-        return fail(Code::unavailable, "reading the image archive: " +
-                                           std::generic_category().message(errno));
+        return fail(Code::unavailable,
+                    "reading the image archive: " + std::generic_category().message(errno));
       }
       if (got == 0) break;
       total += static_cast<size_t>(got);
@@ -48,7 +48,9 @@ class FileReader final : public RandomReader {
   Fd file_;
 };
 
-std::string hex_of(std::string_view digest) { return std::string(digest.substr(7)); }
+std::string hex_of(std::string_view digest) {
+  return std::string(digest.substr(7));
+}
 
 // Where a layer's bytes are in the source.
 struct Blob {
@@ -244,7 +246,9 @@ Result<ImageArchive> ImageArchive::open(Fd file) {
   return ImageArchive(std::move(state));
 }
 
-const std::vector<ArchivedImage>& ImageArchive::images() const { return state_->images; }
+const std::vector<ArchivedImage>& ImageArchive::images() const {
+  return state_->images;
+}
 
 const ArchivedImage* ImageArchive::find(std::string_view name) const {
   const std::string latest = std::string(name) + ":latest";

@@ -35,7 +35,7 @@ struct ArchivedImage {
                                    const std::vector<std::vector<std::string>>& present);
 
 struct ReducedSize {
-  uint64_t bytes = 0;         // of the archive to send
+  uint64_t bytes = 0;  // of the archive to send
   size_t layers_sent = 0;
   size_t layers_skipped = 0;
 };

@@ -27,10 +27,10 @@ const std::string kBottom(700, 'b');
 const std::string kTop(1300, 't');
 
 std::string config() {
-  return to_text({{"os", "linux"},
-                  {"rootfs",
-                   {{"type", "layers"},
-                    {"diff_ids", {sha256_digest(kBottom), sha256_digest(kTop)}}}}});
+  return to_text(
+      {{"os", "linux"},
+       {"rootfs",
+        {{"type", "layers"}, {"diff_ids", {sha256_digest(kBottom), sha256_digest(kTop)}}}}});
 }
 
 // The layout of Docker up to 24 (old) or from 25 on.
@@ -42,9 +42,8 @@ std::string archive(bool old, std::string_view top = kTop) {
   const std::string config_path = old ? id + ".json" : "blobs/sha256/" + id;
   const std::string bottom_path = old ? "aaa/layer.tar" : blob(kBottom);
   const std::string top_path = old ? "bbb/layer.tar" : blob(kTop);
-  const Json image = {{"Config", config_path},
-                      {"RepoTags", {"shop/web:1"}},
-                      {"Layers", {bottom_path, top_path}}};
+  const Json image = {
+      {"Config", config_path}, {"RepoTags", {"shop/web:1"}}, {"Layers", {bottom_path, top_path}}};
   return entry(bottom_path, kBottom) + entry(config_path, config()) + entry(top_path, top) +
          entry("manifest.json", to_text(Json::array({image}))) + tar_end();
 }
@@ -132,8 +131,8 @@ TEST(ImageArchive, FollowsLinkedLayersAndNoCircles) {
   link.replace(148, 8, "        ");
   for (const char c : link) sum += static_cast<unsigned char>(c);
   link.replace(148, 8, std::format("{:06o}", sum) + std::string("\0 ", 2));
-  const std::string text = to_text(
-      {{"rootfs", {{"diff_ids", {sha256_digest(kBottom), sha256_digest(kBottom)}}}}});
+  const std::string text =
+      to_text({{"rootfs", {{"diff_ids", {sha256_digest(kBottom), sha256_digest(kBottom)}}}}});
   const std::string path = sha256_digest(text).substr(7) + ".json";
   const Json image = {{"Config", path}, {"Layers", {"aaa/layer.tar", "bbb/layer.tar"}}};
   const std::string rest =

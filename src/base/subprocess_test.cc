@@ -9,7 +9,8 @@
 namespace ployz {
 namespace {
 
-using namespace std::chrono_literals;
+using std::chrono_literals::operator""ms;
+using std::chrono_literals::operator""s;
 
 Command shell(std::string script) {
   return {.argv = {"sh", "-c", std::move(script)}};

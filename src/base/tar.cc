@@ -77,11 +77,15 @@ TarEntry::Kind kind_of(char type) {
   switch (type) {
     case '\0':
     case '0':
-    case '7': return TarEntry::Kind::file;
+    case '7':
+      return TarEntry::Kind::file;
     case '1':
-    case '2': return TarEntry::Kind::link;
-    case '5': return TarEntry::Kind::directory;
-    default: return TarEntry::Kind::other;
+    case '2':
+      return TarEntry::Kind::link;
+    case '5':
+      return TarEntry::Kind::directory;
+    default:
+      return TarEntry::Kind::other;
   }
 }
 
@@ -192,7 +196,9 @@ void put(std::string& block, Field field, std::string_view bytes) {
 
 }  // namespace
 
-size_t tar_padding(uint64_t size) { return (kTarBlock - size % kTarBlock) % kTarBlock; }
+size_t tar_padding(uint64_t size) {
+  return (kTarBlock - size % kTarBlock) % kTarBlock;
+}
 
 Result<std::vector<TarEntry>> read_tar_index(RandomReader& archive) {
   return Indexer(archive).run();

@@ -42,6 +42,8 @@ class RandomReader {
 // Zeros after a file of this size.
 [[nodiscard]] size_t tar_padding(uint64_t size);
 // Two blocks of zeros end an archive.
-[[nodiscard]] inline std::string tar_end() { return std::string(2 * kTarBlock, '\0'); }
+[[nodiscard]] inline std::string tar_end() {
+  return std::string(2 * kTarBlock, '\0');
+}
 
 }  // namespace ployz

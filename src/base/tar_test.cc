@@ -34,7 +34,8 @@ std::string made_by_tar(const std::string& format) {
   return run_ok({.argv = {"sh", "-c",
                           "cd $(mktemp -d) && mkdir -p d && printf hello > d/f && ln -s f d/l && "
                           "long=$(printf 'x%.0s' $(seq 150)) && printf long > $long && "
-                          "tar --sort=name --format=" + format + " -cf - d $long"}})
+                          "tar --sort=name --format=" +
+                              format + " -cf - d $long"}})
       .value();
 }
 

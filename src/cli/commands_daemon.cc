@@ -63,13 +63,8 @@ Status must(Session& session, Command command, std::string hint) {
   const std::string what = command.argv[0] + " " + command.argv.at(1);
   const auto done = TRY(session.host().run(std::move(command), options));
   if (done.ok()) return {};
-  const auto lines = done.err.empty() ? done.out : done.err;
-  const size_t end = lines.find_last_not_of('\n');
-  const size_t begin = lines.rfind('\n', end);
   return fail(Code::internal,
-              std::format("{}: {}", what,
-                          lines.substr(begin == std::string::npos ? 0 : begin + 1,
-                                       end - (begin == std::string::npos ? 0 : begin))),
+              std::format("{}: {}", what, last_line(done.err.empty() ? done.out : done.err)),
               std::move(hint));
 }
 

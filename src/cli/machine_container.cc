@@ -17,7 +17,7 @@ using std::chrono::seconds;
 
 constexpr seconds kBoot{120};        // of systemd and the engine inside, on a slow computer
 constexpr milliseconds kRetry{100};  // between attempts to connect, where no event can be had
-constexpr int kConnectAttempts = 300;
+constexpr int kConnectAttempts = 20;  // the socket is there: this is for its listen(2)
 constexpr size_t kLongestSocket = 107;  // unix(7)
 
 RunOptions within(milliseconds timeout) {
@@ -107,17 +107,19 @@ Status create_container(Session& session, const MachineOptions& options) {
   return {};
 }
 
-// Blocks inside the machine: systemd says when it has booted, and the daemon's socket follows.
+// Blocks inside the machine: systemd says when it has booted; the daemon's socket follows.
 Status wait_booted(Session& session, const std::string& container) {
   const std::string script =
       "until [ -S /run/systemd/private ]; do sleep 0.05; done; "
-      "systemctl is-system-running --wait >/dev/null; systemctl is-active ployzd.service";
+      "systemctl is-system-running --wait >/dev/null; systemctl is-active ployzd.service || exit 1;"
+      "for i in $(seq 200); do [ -S /run/ployz/ployzd.sock ] && exit 0; sleep 0.05; done; "
+      "echo 'running without a control socket'; exit 1";
   const Command command{{"docker", "exec", container, "sh", "-c", script}};
   const auto booted = session.host().run(command, within(kBoot));
   if (booted && booted->ok()) return {};
-  const auto why = !booted ? booted.error().message : "ployzd is " + first_line(booted->out);
+  const auto why = !booted ? booted.error().message : "ployzd is " + last_line(booted->out);
   return fail(Code::unavailable, std::format("the machine {} did not come up: {}", container, why),
-              std::format("docker exec {} journalctl -b", container));
+              std::format("docker exec {} journalctl -b -u ployzd", container));
 }
 
 Status wait_answers(Session& session, const ContextEntry& context) {

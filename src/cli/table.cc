@@ -105,6 +105,13 @@ std::string printable(std::string_view text) {
   return out;
 }
 
+std::string last_line(std::string_view text) {
+  const size_t end = text.find_last_not_of("\r\n ");
+  if (end == std::string_view::npos) return {};
+  const size_t begin = text.find_last_of("\r\n", end);
+  return std::string(text.substr(begin + 1, end - begin));  // npos + 1: no line before it
+}
+
 std::string colored(std::string_view text, Color color, const Style& style) {
   if (!style.color || color == Color::none) return std::string(text);
   const char* code = "";

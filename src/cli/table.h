@@ -38,6 +38,9 @@ class Table {
 // Control characters, which could move the cursor or recolour the terminal, become '?'.
 [[nodiscard]] std::string printable(std::string_view text);
 
+// The last line of a program's output that says something: where tools put their reason.
+[[nodiscard]] std::string last_line(std::string_view text);
+
 enum class Color { none, red, green, yellow, dim };
 [[nodiscard]] std::string colored(std::string_view text, Color color, const Style& style);
 

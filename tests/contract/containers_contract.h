@@ -2,9 +2,6 @@
 // container; the suite removes what it makes.
 #pragma once
 
-#include <gtest/gtest.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <condition_variable>
 #include <memory>
@@ -12,12 +9,16 @@
 #include <string>
 #include <vector>
 
+#include <gtest/gtest.h>
+#include <unistd.h>
+
 #include "base/ulid.h"
 #include "ports/containers.h"
 
 namespace ployz::contract {
 
-using namespace std::chrono_literals;
+using std::chrono_literals::operator""ms;
+using std::chrono_literals::operator""s;
 
 struct ContainersUnderTest {
   std::shared_ptr<void> owner;  // what `containers` lives in
@@ -98,8 +99,8 @@ class ContainersContract : public testing::TestWithParam<ContainersUnderTest (*)
 
  private:
   SeededIds ids_{static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(
-                     std::chrono::system_clock::now().time_since_epoch())
-                     .count()),
+                                           std::chrono::system_clock::now().time_since_epoch())
+                                           .count()),
                  static_cast<uint64_t>(::getpid())};
 };
 

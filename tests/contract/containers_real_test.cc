@@ -114,12 +114,12 @@ TEST_P(DockerContainersTest, AnInterruptedAttemptIsFinished) {
   ASSERT_TRUE(containers().remove(made.run.instance, 0ms));
   // What a crash between create and start leaves.
   const std::string name = "ployz-contract-web-" + made.run.instance.str();
-  const Json left = {{"Image", made.run.spec.image_id},
-                     {"Cmd", made.run.spec.command.value()},
-                     {"Entrypoint", made.run.spec.entrypoint.value()},
-                     {"Labels",
-                      {{label::kInstance, made.run.instance.str()},
-                       {label::kRevision, made.run.revision.str()}}}};
+  const Json left = {
+      {"Image", made.run.spec.image_id},
+      {"Cmd", made.run.spec.command.value()},
+      {"Entrypoint", made.run.spec.entrypoint.value()},
+      {"Labels",
+       {{label::kInstance, made.run.instance.str()}, {label::kRevision, made.run.revision.str()}}}};
   ASSERT_TRUE(machine().api.post("/containers/create?name=" + name, left));
   EXPECT_EQ(find(made.run.instance)->state, InstanceState::created);
   ASSERT_TRUE(containers().ensure_running(made));
@@ -148,7 +148,8 @@ TEST_P(DockerContainersTest, APausedOneIsUnpaused) {
 }
 
 TEST_P(DockerContainersTest, AFloodedLogIsBounded) {
-  const InstanceConfig made = shell("head -c 100000000 /dev/zero | tr '\\0' 'x' | fold -w 1000; echo end");
+  const InstanceConfig made =
+      shell("head -c 100000000 /dev/zero | tr '\\0' 'x' | fold -w 1000; echo end");
   Changes changes;
   const auto watch =
       containers().watch([&](FoundInstance found) { changes.add(std::move(found)); });
@@ -233,10 +234,20 @@ TEST_P(DockerContainersTest, StartsAsFastAsDockerRun) {
     const InstanceConfig made = config();
     ours.push_back(milliseconds_of([&] { ASSERT_TRUE(containers().ensure_running(made)); }));
     ASSERT_TRUE(containers().remove(made.run.instance, 0ms));
-    const std::vector<std::string> docker_run{
-        "docker", "run", "-d", "--name", "ployz-contract-raw", "--network", "ployz-contract",
-        "--ip", made.run.address, "--restart", "unless-stopped", std::string(kTestImage), "sleep",
-        "60"};
+    const std::vector<std::string> docker_run{"docker",
+                                              "run",
+                                              "-d",
+                                              "--name",
+                                              "ployz-contract-raw",
+                                              "--network",
+                                              "ployz-contract",
+                                              "--ip",
+                                              made.run.address,
+                                              "--restart",
+                                              "unless-stopped",
+                                              std::string(kTestImage),
+                                              "sleep",
+                                              "60"};
     theirs.push_back(milliseconds_of([&] { ASSERT_TRUE(run_ok({.argv = docker_run})); }));
     ASSERT_TRUE(run_ok({.argv = {"docker", "rm", "-f", "ployz-contract-raw"}}));
   }

@@ -122,9 +122,7 @@ TEST_P(CommitLogContract, OfTwoWritersExactlyOneWins) {
 struct Followed {
   explicit Followed(ControlStoreWorld& world, CommitLog& log) : seen(world) {
     auto result = log.follow(
-        [this](StoredCommit commit) {
-          seen.add(commit.name_space.str() + "=" + commit.bytes);
-        },
+        [this](StoredCommit commit) { seen.add(commit.name_space.str() + "=" + commit.bytes); },
         [this] { seen.add("*"); });
     EXPECT_TRUE(result);
     if (result) subscription = std::move(*result);
@@ -149,7 +147,8 @@ TEST_P(CommitLogContract, FollowDeliversThePresentThenWhatComes) {
   }
   ASSERT_TRUE(followed.seen.wait_size(3 + 47));
   const auto values = followed.seen.values();
-  for (int i = 3; i < 50; ++i) EXPECT_EQ(values[static_cast<size_t>(i)], "shop=" + std::to_string(i));
+  for (int i = 3; i < 50; ++i)
+    EXPECT_EQ(values[static_cast<size_t>(i)], "shop=" + std::to_string(i));
   EXPECT_EQ(std::ranges::count(values, "*"), 1);
 }
 
@@ -179,7 +178,8 @@ TEST_P(CommitLogContract, FollowCarriesLargeCommits) {
   Followed followed(world(), commits());
   ASSERT_TRUE(followed.wait_for("*"));
   ASSERT_EQ(followed.seen.values().size(), 9u);
-  for (int i = 0; i < 8; ++i) EXPECT_EQ(followed.seen.values()[static_cast<size_t>(i)].size(), large.size() + 3);
+  for (int i = 0; i < 8; ++i)
+    EXPECT_EQ(followed.seen.values()[static_cast<size_t>(i)].size(), large.size() + 3);
 }
 
 TEST_P(KeyValueContract, CreateUpdateRemoveByRevision) {
@@ -265,8 +265,9 @@ TEST_P(KeyValueContract, ValuesComeBackAsTheyWere) {
 }
 
 TEST_P(KeyValueContract, KeysThatAreNoKeysAreInvalid) {
-  for (const std::string& key : {std::string(), std::string("a b"), std::string("*"), std::string(">"),
-                                 std::string(".a"), std::string("a."), std::string("a..b"), std::string(201, 'a')}) {
+  for (const std::string& key :
+       {std::string(), std::string("a b"), std::string("*"), std::string(">"), std::string(".a"),
+        std::string("a."), std::string("a..b"), std::string(201, 'a')}) {
     expect_error(records().create(Bucket::meta, key, "x"), Code::invalid);
     expect_error(records().get(Bucket::meta, key), Code::invalid);
     expect_error(records().remove(Bucket::meta, key, 1), Code::invalid);

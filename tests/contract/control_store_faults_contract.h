@@ -59,7 +59,8 @@ TEST_P(ControlStoreFaults, FollowGoesOnAfterACrashWithoutGaps) {
     ASSERT_TRUE(world().restart());
     ASSERT_TRUE(answers_again(world()));
     for (int i = 0; i < 10; ++i) {
-      const auto appended = world().other_commits().append(kShop, sequence, std::format("{}.{}", round, i));
+      const auto appended =
+          world().other_commits().append(kShop, sequence, std::format("{}.{}", round, i));
       ASSERT_TRUE(appended) << appended.error().line();
       sequence = *appended;
     }

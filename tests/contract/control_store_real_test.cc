@@ -71,7 +71,9 @@ class NatsWorld : public ControlStoreWorld {
   Client second_;
 };
 
-std::unique_ptr<ControlStoreWorld> make() { return std::make_unique<NatsWorld>(); }
+std::unique_ptr<ControlStoreWorld> make() {
+  return std::make_unique<NatsWorld>();
+}
 
 TEST(NatsStore, StreamsAreMadeOnceAndChecked) {
   NatsWorld world;

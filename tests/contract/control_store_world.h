@@ -2,14 +2,14 @@
 // wait for callbacks, and a store that can be made to fail.
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <condition_variable>
 #include <functional>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "model/commit.h"
 #include "ports/control_store.h"

@@ -1,12 +1,12 @@
 // What every implementation of Dns promises. The factory yields the port and keeps its server.
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <chrono>
 #include <format>
 #include <memory>
 #include <string>
+
+#include <gtest/gtest.h>
 
 #include "ports/dns.h"
 

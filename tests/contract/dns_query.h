@@ -1,14 +1,13 @@
 // A DNS client of one question, for tests of what clients are answered.
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <chrono>
 #include <cstdint>
 #include <set>
 #include <string>
 
 #include <arpa/inet.h>
+#include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -31,6 +30,8 @@ struct BoundPort {
   Fd fd;
   uint16_t number = 0;
 };
+
+namespace dns_wire {
 
 inline sockaddr_in loopback(uint16_t port) {
   sockaddr_in address{};
@@ -88,9 +89,11 @@ inline DnsAnswer parse(const std::string& packet) {
   return answer;
 }
 
+}  // namespace dns_wire
+
 inline BoundPort bind_free_port() {
   BoundPort port{Fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)), 0};
-  sockaddr_in address = loopback(0);
+  sockaddr_in address = dns_wire::loopback(0);
   socklen_t size = sizeof(address);
   auto* generic = reinterpret_cast<sockaddr*>(&address);
   EXPECT_EQ(bind(port.fd.get(), generic, size), 0);
@@ -103,9 +106,10 @@ inline BoundPort bind_free_port() {
 inline DnsAnswer ask(uint16_t port, const std::string& name, int type = kTypeA,
                      std::chrono::milliseconds timeout = std::chrono::seconds(5)) {
   const Fd fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-  const sockaddr_in address = loopback(port);
-  if (connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0) return {};
-  const std::string packet = question(name, type);
+  const sockaddr_in address = dns_wire::loopback(port);
+  if (connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0)
+    return {};
+  const std::string packet = dns_wire::question(name, type);
   if (send(fd.get(), packet.data(), packet.size(), 0) < 0) return {};
   pollfd waiting{fd.get(), POLLIN, 0};
   if (poll(&waiting, 1, static_cast<int>(timeout.count())) != 1) return {};
@@ -113,7 +117,7 @@ inline DnsAnswer ask(uint16_t port, const std::string& name, int type = kTypeA,
   const ssize_t got = recv(fd.get(), bytes.data(), bytes.size(), 0);
   if (got < 12) return {};
   bytes.resize(static_cast<size_t>(got));
-  return parse(bytes);
+  return dns_wire::parse(bytes);
 }
 
 }  // namespace ployz::contract

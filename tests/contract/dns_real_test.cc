@@ -1,10 +1,10 @@
 // The Dns contract on a real knotd, and what only a real one shows: what clients are answered.
+#include <atomic>
+#include <thread>
+
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
-
-#include <atomic>
-#include <thread>
 
 #include "base/files.h"
 #include "contract/dns_contract.h"
@@ -232,7 +232,8 @@ TEST_F(Knot, GarbageOnTheSocketIsCorrupt) {
     char byte = 0;
     (void)!read(peer.get(), &byte, 1);
     (void)!write(peer.get(), "HTTP/1.1 400 Bad Request\r\n", 26);
-    while (read(peer.get(), &byte, 1) > 0) {}
+    while (read(peer.get(), &byte, 1) > 0) {
+    }
   });
   KnotDnsConfig config = server_.dns_config();
   config.control_socket = path;
@@ -251,7 +252,9 @@ struct Forwarding {
   KnotServer upstream{"example.test"};
 };
 
-std::string address_of(uint16_t port) { return std::format("127.0.0.1@{}", port); }
+std::string address_of(uint16_t port) {
+  return std::format("127.0.0.1@{}", port);
+}
 
 TEST(KnotForwarding, OtherNamesAreForwardedAndTheZonesAreNot) {
   const Forwarding resolvers;
@@ -267,8 +270,8 @@ TEST(KnotForwarding, OtherNamesAreForwardedAndTheZonesAreNot) {
 
 TEST(KnotForwarding, TheNextResolverIsAskedWhenOneIsSilent) {
   const Forwarding resolvers;
-  KnotServer server(
-      kZone, {address_of(resolvers.silent.number), address_of(resolvers.upstream.port())});
+  KnotServer server(kZone,
+                    {address_of(resolvers.silent.number), address_of(resolvers.upstream.port())});
   EXPECT_EQ(server.ask("www.example.test").addresses, std::set<std::string>{"192.0.2.1"});
 }
 

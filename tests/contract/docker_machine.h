@@ -1,9 +1,9 @@
 // The engine of the machine container, with a bridge network and containers of the tests' own.
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <string>
+
+#include <gtest/gtest.h>
 
 #include "drivers/docker/docker_containers.h"
 #include "drivers/docker/docker_images.h"

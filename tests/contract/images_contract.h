@@ -1,11 +1,11 @@
 // What every implementation of Images promises. The factory yields the port with one image present.
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <algorithm>
 #include <memory>
 #include <string>
+
+#include <gtest/gtest.h>
 
 #include "ports/containers.h"
 
@@ -38,7 +38,8 @@ TEST_P(ImagesContract, FindsByReferenceAndById) {
 }
 
 TEST_P(ImagesContract, TheAbsentIsNoError) {
-  for (const std::string& name : {std::string("contract/absent:1"), "sha256:" + std::string(64, 'e')}) {
+  for (const std::string& name :
+       {std::string("contract/absent:1"), "sha256:" + std::string(64, 'e')}) {
     const auto found = images().find(name);
     ASSERT_TRUE(found) << found.error().line();
     EXPECT_EQ(*found, std::nullopt);

@@ -11,7 +11,7 @@
 namespace ployz::contract {
 namespace {
 
-using namespace std::chrono_literals;
+using std::chrono_literals::operator""s;
 
 ImagesUnderTest make() {
   auto machine = std::make_shared<DockerMachine>();
@@ -44,9 +44,8 @@ struct MadeImage {
     Json paths = Json::array();
     for (const std::string& layer_id : layers) paths.push_back(layer_id.substr(7) + ".tar");
     const std::string name = id.substr(7) + ".json";
-    const Json entry = {{"Config", name},
-                        {"RepoTags", Json::array({reference})},
-                        {"Layers", std::move(paths)}};
+    const Json entry = {
+        {"Config", name}, {"RepoTags", Json::array({reference})}, {"Layers", std::move(paths)}};
     return tar_file(layers.back().substr(7) + ".tar", layer) + tar_file(name, config) +
            tar_file("manifest.json", to_text(Json::array({entry}))) + tar_end();
   }

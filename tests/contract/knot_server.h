@@ -1,8 +1,6 @@
 // A knotd of a test's own: a temporary folder and a free port of 127.0.0.1.
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <cstring>
 #include <filesystem>
 #include <format>
@@ -10,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include <gtest/gtest.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/un.h>
@@ -99,7 +98,9 @@ inline void KnotServer::start() {
   wait_ready();
 }
 
-inline void KnotServer::kill() { child_.reset(); }
+inline void KnotServer::kill() {
+  child_.reset();
+}
 
 inline void KnotServer::reload() {
   child_->signal(SIGHUP);

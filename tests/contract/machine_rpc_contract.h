@@ -1,8 +1,6 @@
 // What every implementation of MachineRpc promises (ports/machine_rpc.h).
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <chrono>
 #include <condition_variable>
 #include <functional>
@@ -11,6 +9,8 @@
 #include <stdexcept>
 #include <string>
 #include <vector>
+
+#include <gtest/gtest.h>
 
 #include "ports/machine_rpc.h"
 
@@ -53,8 +53,7 @@ class Gate {
   bool open_ = false;
 };
 
-class MachineRpcContract
-    : public testing::TestWithParam<std::unique_ptr<MachineRpcWorld> (*)()> {
+class MachineRpcContract : public testing::TestWithParam<std::unique_ptr<MachineRpcWorld> (*)()> {
  protected:
   static constexpr std::chrono::milliseconds kLong{20'000};
   static constexpr std::chrono::milliseconds kShort{300};
@@ -66,8 +65,8 @@ class MachineRpcContract
   MachineRpcWorld& world() { return *world_; }
   std::unique_ptr<Subscription> serve(const std::string& machine, MachineRpc::Handler handler,
                                       Target target = Target::agent) {
-    auto served = world_->server(machine, target).serve(MachineId(machine), target,
-                                                       std::move(handler));
+    auto served =
+        world_->server(machine, target).serve(MachineId(machine), target, std::move(handler));
     EXPECT_TRUE(served) << served.error().line();
     return served ? std::move(*served) : nullptr;
   }
@@ -86,8 +85,8 @@ class MachineRpcContract
 TEST_P(MachineRpcContract, ACallReachesItsMachineTargetAndCommand) {
   const auto m1 = serve("m1", echo);
   const auto m2 = serve("m2", [](const auto&, const auto&) { return Json("m2"); });
-  const auto router = serve("m2", [](const auto&, const auto&) { return Json("router"); },
-                            Target::router);
+  const auto router =
+      serve("m2", [](const auto&, const auto&) { return Json("router"); }, Target::router);
   const auto reply = call("m1", "step", {{"a", 1}});
   ASSERT_TRUE(reply) << reply.error().line();
   EXPECT_EQ(*reply, (Json{{"command", "step"}, {"request", {{"a", 1}}}}));
@@ -113,11 +112,10 @@ TEST_P(MachineRpcContract, WhereNobodyListensIsUnavailableAtOnce) {
 }
 
 TEST_P(MachineRpcContract, ErrorsOfHandlersCrossIntact) {
-  const Error error{Code::precondition, Effect::unknown, "no image web:1", "push it",
-                    {{"image", "web:1"}}};
-  const auto served = serve("m2", [&](const auto&, const auto&) -> Result<Json> {
-    return std::unexpected(error);
-  });
+  const Error error{
+      Code::precondition, Effect::unknown, "no image web:1", "push it", {{"image", "web:1"}}};
+  const auto served =
+      serve("m2", [&](const auto&, const auto&) -> Result<Json> { return std::unexpected(error); });
   const auto reply = call("m2", "step", {});
   ASSERT_FALSE(reply);
   EXPECT_EQ(reply.error(), error);

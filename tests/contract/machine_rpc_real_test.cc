@@ -1,8 +1,7 @@
 // The MachineRpc contract over a real nats-server, with the users a machine really has.
-#include "contract/machine_rpc_contract.h"
-
 #include <map>
 
+#include "contract/machine_rpc_contract.h"
 #include "contract/nats_server.h"
 #include "drivers/nats/rpc.h"
 
@@ -50,7 +49,9 @@ class NatsRpcWorld : public MachineRpcWorld {
   std::map<std::pair<std::string, Target>, std::unique_ptr<Client>> clients_;
 };
 
-std::unique_ptr<MachineRpcWorld> make() { return std::make_unique<NatsRpcWorld>(); }
+std::unique_ptr<MachineRpcWorld> make() {
+  return std::make_unique<NatsRpcWorld>();
+}
 
 constexpr std::chrono::milliseconds kLong{20'000};
 
@@ -64,8 +65,8 @@ TEST(NatsRpcReal, GarbageRequestsAreAnsweredWithAnError) {
                           });
   ASSERT_TRUE(served);
   for (const std::string& bytes :
-       {std::string(), std::string("{"), std::string(R"({"version":9,"body":1})"), std::string("\0\xff", 2),
-        std::string(100'000, '[')}) {
+       {std::string(), std::string("{"), std::string(R"({"version":9,"body":1})"),
+        std::string("\0\xff", 2), std::string(100'000, '[')}) {
     const auto reply = world.connection("m1").request({"ployz.rpc.m2.agent.step", bytes, {}});
     ASSERT_TRUE(reply) << reply.error().line();
     EXPECT_TRUE(reply->data.contains("\"error\"")) << reply->data;
@@ -118,7 +119,8 @@ TEST(NatsRpcReal, OverloadIsRefusedAtOnce) {
   std::vector<MachineRpc::Call> calls(5, {{MachineId("m2"), Target::agent, "step"}, Json()});
   const auto results = world.caller().call_all(calls, std::chrono::milliseconds(1000));
   const auto count = [&](Code code) {
-    return std::ranges::count_if(results, [&](const auto& r) { return !r && r.error().code == code; });
+    return std::ranges::count_if(results,
+                                 [&](const auto& r) { return !r && r.error().code == code; });
   };
   EXPECT_EQ(count(Code::unavailable), 3);
   EXPECT_EQ(count(Code::timeout), 2);

@@ -23,8 +23,8 @@ class NatsPermissions : public testing::Test {
 
   static Code serve_code(NatsConnection& connection, const std::string& machine, Target target) {
     NatsRpc rpc(connection);
-    const auto served = rpc.serve(MachineId(machine), target,
-                                  [](const auto&, const Json& body) { return body; });
+    const auto served =
+        rpc.serve(MachineId(machine), target, [](const auto&, const Json& body) { return body; });
     return served ? Code::exists : served.error().code;  // `exists` stands for success
   }
   static void expect_denied(NatsConnection& connection, const std::string& subject) {
@@ -49,9 +49,9 @@ TEST_F(NatsPermissions, OneAnswersOnlyForOneself) {
 }
 
 TEST_F(NatsPermissions, NobodyListensIn) {
-  for (const std::string subject :
-       {"_INBOX.m2.daemon.>", "_INBOX.>", "_INBOX.*.daemon.>", "ployz.rpc.>", "ployz.rpc.m2.agent.*",
-        "ployz.rpc.*.agent.step", "ployz.commit.>", "$KV.>", "$JS.>", "$SYS.>", ">"}) {
+  for (const std::string subject : {"_INBOX.m2.daemon.>", "_INBOX.>", "_INBOX.*.daemon.>",
+                                    "ployz.rpc.>", "ployz.rpc.m2.agent.*", "ployz.rpc.*.agent.step",
+                                    "ployz.commit.>", "$KV.>", "$JS.>", "$SYS.>", ">"}) {
     for (NatsConnection* connection : {m1_.get(), router1_.get()}) {
       const auto subscribed = connection->subscribe(subject, [](const NatsMessage&) {});
       ASSERT_FALSE(subscribed) << subject;
@@ -68,8 +68,8 @@ TEST_F(NatsPermissions, RepliesCannotBeForged) {
   expect_denied(*router1_, "_INBOX.m1.daemon.r.1");
   // But a request may be answered by whom it was sent to.
   NatsRpc m2(*m2_);
-  const auto served = m2.serve(MachineId("m2"), Target::agent,
-                               [](const auto&, const Json& body) { return body; });
+  const auto served =
+      m2.serve(MachineId("m2"), Target::agent, [](const auto&, const Json& body) { return body; });
   ASSERT_TRUE(served);
   NatsRpc m1(*m1_);
   for (int i = 0; i < 50; ++i) {
@@ -132,8 +132,7 @@ TEST_F(NatsPermissions, StrangersAreDeniedUntilTheyAreKnown) {
   NatsCommitLog log(**connection);
   expect_error(log.newest(kShop), Code::denied);
   // Refused again and again, it still tries; and those who are known do not notice the reload.
-  server_->config().users.push_back(
-      {MachineId("m4"), NatsRole::daemon, key.public_key(), false});
+  server_->config().users.push_back({MachineId("m4"), NatsRole::daemon, key.public_key(), false});
   server_->write_config();
   server_->reload();
   const Status connected = (*connection)->wait_connected(std::chrono::seconds(20));

@@ -2,13 +2,6 @@
 // temporary directory, its configuration the one Ployz writes.
 #pragma once
 
-#include <arpa/inet.h>
-#include <fcntl.h>
-#include <gtest/gtest.h>
-#include <sys/socket.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
@@ -19,6 +12,13 @@
 #include <sstream>
 #include <string>
 #include <thread>
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "drivers/nats/connection.h"
 #include "drivers/nats/key_value.h"

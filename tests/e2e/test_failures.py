@@ -65,8 +65,7 @@ def test_a_missing_precondition_is_refused_and_changes_nothing(lab, what):
 
 
 def test_a_host_port_somebody_else_listens_on_is_refused(lab):
-    lab.sh("systemd-run --unit ployz-test-listener socat TCP-LISTEN:9200,fork,reuseaddr PIPE "
-           "|| systemd-run --unit ployz-test-listener python3 -m http.server 9200")
+    lab.sh("systemd-run --unit ployz-test-listener systemd-socket-activate -l 9200 --inetd cat")
     try:
         lab.wait(lambda: lab.sh("ss -Hltn 'sport = :9200'").stdout.strip(), "the listener")
         answer = lab.deploy(web("shop", publish=9200))

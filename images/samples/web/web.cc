@@ -3,7 +3,7 @@
 //   GET /          200, JSON: service, revision, instance, namespace, version, requests
 //   GET /healthz   200 "ok", or 503 with FAIL_HEALTH=1
 //   GET /slow?ms=N the same as / after N milliseconds (at most 60,000)
-//   anything else  404
+//   anything else  as /
 //
 // Environment: PORT (8080), PLOYZ_SERVICE, PLOYZ_REVISION, PLOYZ_INSTANCE, PLOYZ_NAMESPACE,
 // PLOYZ_SAMPLE_VERSION, and faults on demand: START_DELAY_MS (does not listen before),
@@ -274,12 +274,8 @@ void Server::answer(Connection& connection, const Request& request) {
     type = "text/plain";
     body = healthy_ ? "ok\n" : "unhealthy: FAIL_HEALTH is set\n";
     if (!healthy_) status = "503 Service Unavailable";
-  } else if (path == "/" || path == "/slow") {
-    body = std::format("{},\"requests\":{}}}\n", identity_, ++requests_);
   } else {
-    status = "404 Not Found";
-    type = "text/plain";
-    body = "not found\n";
+    body = std::format("{},\"requests\":{}}}\n", identity_, ++requests_);
   }
   bool close_it = !request.keep_alive || drain_started_ms_;
   connection.out += std::format("HTTP/1.1 {}\r\nContent-Type: {}\r\nContent-Length: {}\r\n{}\r\n",

@@ -18,19 +18,25 @@ constexpr std::string_view kLogFiles = "2";
 // in every other respect.
 std::string_view restart_policy(RestartPolicy policy) {
   switch (policy) {
-    case RestartPolicy::no: return "no";
-    case RestartPolicy::on_failure: return "on-failure";
+    case RestartPolicy::no:
+      return "no";
+    case RestartPolicy::on_failure:
+      return "on-failure";
     case RestartPolicy::always:
-    case RestartPolicy::unless_stopped: return "unless-stopped";
+    case RestartPolicy::unless_stopped:
+      return "unless-stopped";
   }
   return "no";
 }
 
 std::string_view network_mode(NetworkMode mode, std::string_view overlay) {
   switch (mode) {
-    case NetworkMode::overlay: return overlay;
-    case NetworkMode::host: return "host";
-    case NetworkMode::none: return "none";
+    case NetworkMode::overlay:
+      return overlay;
+    case NetworkMode::host:
+      return "host";
+    case NetworkMode::none:
+      return "none";
   }
   return "none";
 }
@@ -48,11 +54,11 @@ Json environment(const RunInstance& run) {
 
 Json host_config(const InstanceConfig& config, std::string_view network) {
   const ContainerSpec& spec = config.run.spec;
-  Json host = {{"NetworkMode", network_mode(spec.network, network)},
-               {"RestartPolicy", {{"Name", restart_policy(spec.restart)}}},
-               {"LogConfig",
-                {{"Type", "json-file"},
-                 {"Config", {{"max-size", kLogSize}, {"max-file", kLogFiles}}}}}};
+  Json host = {
+      {"NetworkMode", network_mode(spec.network, network)},
+      {"RestartPolicy", {{"Name", restart_policy(spec.restart)}}},
+      {"LogConfig",
+       {{"Type", "json-file"}, {"Config", {{"max-size", kLogSize}, {"max-file", kLogFiles}}}}}};
   if (spec.network != NetworkMode::none && !config.dns_server.empty()) {
     host["Dns"] = Json::array({config.dns_server});
     if (!config.dns_search.empty()) host["DnsSearch"] = Json::array({config.dns_search});
@@ -107,8 +113,7 @@ std::string address_of(const Json& inspected) {
 }  // namespace
 
 std::string container_name(const RunInstance& run) {
-  return std::format("ployz-{}-{}-{}", run.name_space.str(), run.service.str(),
-                     run.instance.str());
+  return std::format("ployz-{}-{}-{}", run.name_space.str(), run.service.str(), run.instance.str());
 }
 
 Result<Json> create_body(const InstanceConfig& config, std::string_view network) {
@@ -192,7 +197,7 @@ FoundInstance merge_event(const ContainerEvent& event,
 }
 
 uint64_t parse_engine_time_ms(std::string_view text) {
-  using namespace std::chrono;
+  namespace chr = std::chrono;
   // "YYYY-MM-DDTHH:MM:SS" at fixed places (RFC 3339); the engine always writes UTC.
   const auto number = [&](size_t at, size_t length) {
     int value = -1;
@@ -201,17 +206,19 @@ uint64_t parse_engine_time_ms(std::string_view text) {
     }
     return value;
   };
-  const year_month_day date{year{number(0, 4)}, month{static_cast<unsigned>(number(5, 2))},
-                            day{static_cast<unsigned>(number(8, 2))}};
-  if (number(17, 2) < 0 || !date.ok() || date.year() < year{1970}) return 0;
+  const chr::year_month_day date{chr::year{number(0, 4)},
+                                 chr::month{static_cast<unsigned>(number(5, 2))},
+                                 chr::day{static_cast<unsigned>(number(8, 2))}};
+  if (number(17, 2) < 0 || !date.ok() || date.year() < chr::year{1970}) return 0;
   int fraction_ms = 0;
   for (size_t i = 20, weight = 100; i < text.size() && weight > 0; ++i, weight /= 10) {
     if (text[19] != '.' || text[i] < '0' || text[i] > '9') break;
     fraction_ms += static_cast<int>(weight) * (text[i] - '0');
   }
-  const auto time = sys_days{date} + hours{number(11, 2)} + minutes{number(14, 2)} +
-                    seconds{number(17, 2)} + milliseconds{fraction_ms};
-  return static_cast<uint64_t>(duration_cast<milliseconds>(time.time_since_epoch()).count());
+  const auto time = chr::sys_days{date} + chr::hours{number(11, 2)} + chr::minutes{number(14, 2)} +
+                    chr::seconds{number(17, 2)} + chr::milliseconds{fraction_ms};
+  return static_cast<uint64_t>(
+      chr::duration_cast<chr::milliseconds>(time.time_since_epoch()).count());
 }
 
 }  // namespace ployz

@@ -1,10 +1,10 @@
 // exec and logs: what DockerContainers reads as a multiplexed stream.
-#include <sys/syscall.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <csignal>
 #include <format>
+
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/fd.h"
 #include "base/files.h"
@@ -100,9 +100,9 @@ Result<ExecResult> DockerContainers::exec(const InstanceId& instance,
     return fail(Code::precondition, std::format("instance {} is not running", instance.str()));
   };
   if (present.state != "running") return stopped();
-  const auto created = api_.post(std::format("/containers/{}/exec", present.container),
-                                 {{"Cmd", command}, {"AttachStdout", true}, {"AttachStderr", true}},
-                                 timeout);
+  const auto created =
+      api_.post(std::format("/containers/{}/exec", present.container),
+                {{"Cmd", command}, {"AttachStdout", true}, {"AttachStderr", true}}, timeout);
   if (!created && created.error().code == Code::conflict) return stopped();
   if (!created) return std::unexpected(created.error());
   const std::string exec = TRY(get_string(*created, "Id"));
@@ -154,8 +154,8 @@ Status DockerContainers::logs(const InstanceId& instance, size_t lines, bool fol
   // The end is read again as the beginning of the followed stream, so that there is no gap between
   // the two: only as many lines as are within the bound.
   if (tail.cut) lines = static_cast<size_t>(std::ranges::count(tail.text, '\n'));
-  read = read_stream(api_, "GET", logs_path(present.container, lines, true), nullptr, sink,
-                     exchange);
+  read =
+      read_stream(api_, "GET", logs_path(present.container, lines, true), nullptr, sink, exchange);
   return ended(read) ? Status{} : read;
 }
 

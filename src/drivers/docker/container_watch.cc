@@ -23,8 +23,8 @@ constexpr size_t kMaxEvent = 1 << 20;
 
 // Only what changes the state: a probe's exec_* events would come twice a second.
 std::string events_path(std::chrono::system_clock::time_point since) {
-  using namespace std::chrono;
-  const auto nanos = duration_cast<nanoseconds>(since.time_since_epoch()).count();
+  namespace chr = std::chrono;
+  const auto nanos = chr::duration_cast<chr::nanoseconds>(since.time_since_epoch()).count();
   const Json filters = {{"type", {"container"}},
                         {"label", Json::array({label::kInstance})},
                         {"event", {"create", "start", "die", "pause", "unpause", "destroy"}}};

@@ -8,12 +8,17 @@ namespace {
 
 Code code_of(int status) {
   switch (status) {
-    case 400: return Code::invalid;
+    case 400:
+      return Code::invalid;
     case 401:
-    case 403: return Code::denied;
-    case 404: return Code::not_found;
-    case 409: return Code::conflict;
-    default: return Code::unavailable;
+    case 403:
+      return Code::denied;
+    case 404:
+      return Code::not_found;
+    case 409:
+      return Code::conflict;
+    default:
+      return Code::unavailable;
   }
 }
 
@@ -56,7 +61,9 @@ Error docker_error(const HttpResponse& response) {
   return {code_of(response.status), Effect::none, "container engine: " + message, {}, {}};
 }
 
-std::string docker_filters(const Json& filters) { return url_escape(to_text(filters)); }
+std::string docker_filters(const Json& filters) {
+  return url_escape(to_text(filters));
+}
 
 Result<ApiVersion> DockerApi::version() {
   const std::lock_guard lock(mutex_);
@@ -82,8 +89,8 @@ void DockerApi::forget_version(const HttpResponse& response) {
 
 Result<HttpRequest> DockerApi::make_request(std::string method, std::string_view path,
                                             std::string body, std::string content_type) {
-  HttpRequest request{std::move(method), to_prefix(TRY(version())).append(path), {},
-                      std::move(body)};
+  HttpRequest request{
+      std::move(method), to_prefix(TRY(version())).append(path), {}, std::move(body)};
   if (!content_type.empty()) request.headers = {{"Content-Type", std::move(content_type)}};
   return request;
 }

@@ -18,16 +18,20 @@ std::string container_path(std::string_view container, std::string_view what = {
 }
 
 // Whether the failed call may still have made or changed something.
-bool unknown(const Error& error) { return error.effect != Effect::none; }
+bool unknown(const Error& error) {
+  return error.effect != Effect::none;
+}
 
 // The engine says so in words only: 403 "Address already in use" (20.10), 500 with "failed to set
 // up container networking: Address already in use" (28).
 Error name_address_conflict(Error error, const RunInstance& run) {
   if (!error.message.contains("ddress already in use")) return error;
-  return {Code::conflict, error.effect,
+  return {Code::conflict,
+          error.effect,
           std::format("address {} of instance {} is taken by another container", run.address,
                       run.instance.str()),
-          "docker network inspect ployz shows by which", {}};
+          "docker network inspect ployz shows by which",
+          {}};
 }
 
 std::string absent(const InstanceId& instance) {
@@ -43,8 +47,7 @@ std::string list_path(const InstanceId* instance) {
          docker_filters({{"label", Json::array({std::move(label)})}});
 }
 
-Result<std::optional<FoundInstance>> inspect_container(DockerApi& api,
-                                                       std::string_view container) {
+Result<std::optional<FoundInstance>> inspect_container(DockerApi& api, std::string_view container) {
   const auto inspected = api.get(container_path(container, "/json"));
   if (!inspected && inspected.error().code == Code::not_found) return std::nullopt;
   if (!inspected) return std::unexpected(inspected.error());
@@ -102,16 +105,16 @@ class DockerContainers::Turn {
 Status DockerContainers::ensure_running(const InstanceConfig& config) {
   const Json body = TRY(create_body(config, network_));
   const Turn turn(*this, config.run.instance);
-  const auto created = api_.post("/containers/create?name=" + container_name(config.run), body,
-                                 kSlowCall);
+  const auto created =
+      api_.post("/containers/create?name=" + container_name(config.run), body, kSlowCall);
   if (!created && created.error().code == Code::conflict) {
     const auto present = TRY(summary_of(config.run.instance));
     if (present) return adopt(config, *present);
     // The name is reserved before the container can be listed: another process makes it right now.
-    return fail(Code::unavailable,
-                std::format("instance {} is being created by another process",
-                            config.run.instance.str()),
-                "run the same command again");
+    return fail(
+        Code::unavailable,
+        std::format("instance {} is being created by another process", config.run.instance.str()),
+        "run the same command again");
   }
   if (!created && created.error().code == Code::not_found) {
     return fail(Code::not_found,
@@ -128,10 +131,9 @@ Status DockerContainers::ensure_running(const InstanceConfig& config) {
 
 Status DockerContainers::adopt(const InstanceConfig& config, const Summary& present) {
   if (present.revision != config.run.revision) {
-    return fail(Code::exists,
-                std::format("instance {} is here with another revision ({}, not {})",
-                            config.run.instance.str(), present.revision.str(),
-                            config.run.revision.str()));
+    return fail(Code::exists, std::format("instance {} is here with another revision ({}, not {})",
+                                          config.run.instance.str(), present.revision.str(),
+                                          config.run.revision.str()));
   }
   const Status started = start_container(present);
   if (started) return {};
@@ -199,6 +201,8 @@ Result<std::optional<FoundInstance>> DockerContainers::find(const InstanceId& in
   return inspect_container(api_, present->container);
 }
 
-Result<std::vector<FoundInstance>> DockerContainers::list() { return list_containers(api_); }
+Result<std::vector<FoundInstance>> DockerContainers::list() {
+  return list_containers(api_);
+}
 
 }  // namespace ployz

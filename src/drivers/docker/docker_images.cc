@@ -41,8 +41,8 @@ Error pull_error(Error error, std::string_view reference) {
 // Of a refused archive.
 Error load_error(std::string message) {
   if (message.contains("no space left")) {
-    return {Code::unavailable, Effect::none, "loading the image: " + message, "free disk space",
-            {}};
+    return {
+        Code::unavailable, Effect::none, "loading the image: " + message, "free disk space", {}};
   }
   return {Code::corrupt, Effect::none, "the image archive was refused: " + message, {}, {}};
 }
@@ -105,9 +105,9 @@ Result<std::vector<ImageInfo>> DockerImages::list() {
 Status DockerImages::check_pullable(std::string_view reference) {
   const ImageReference parsed = TRY(parse_image_reference(reference));
   const char separator = is_sha256_digest(parsed.tag) ? '@' : ':';
-  const auto answer = api_.get(
-      std::format("/distribution/{}{}{}/json", parsed.name, separator, parsed.tag),
-      kRegistryTimeout);
+  const auto answer =
+      api_.get(std::format("/distribution/{}{}{}/json", parsed.name, separator, parsed.tag),
+               kRegistryTimeout);
   if (answer) return {};
   return fail(pull_error(answer.error(), reference));
 }
@@ -177,7 +177,8 @@ Status DockerImages::tag(std::string_view image_id, std::string_view reference) 
   }
   const ImageReference parsed = TRY(parse_image_reference(reference));
   if (is_sha256_digest(parsed.tag)) {
-    return fail(Code::invalid, std::format("'{}' names a digest, which cannot be a tag", reference));
+    return fail(Code::invalid,
+                std::format("'{}' names a digest, which cannot be a tag", reference));
   }
   TRY(api_.post(image_path(image_id, std::format("tag?repo={}&tag={}", url_escape(parsed.name),
                                                  url_escape(parsed.tag))),

@@ -1,9 +1,9 @@
 #include "drivers/docker/docker_network.h"
 
-#include <arpa/inet.h>
-
 #include <charconv>
 #include <format>
+
+#include <arpa/inet.h>
 
 namespace ployz {
 namespace {
@@ -42,11 +42,10 @@ Result<bool> DockerNetwork::present(std::string_view subnet) {
   if (!network) return std::unexpected(network.error());
   const Json ipam = TRY(get_object(*network, "IPAM"));
   const Json configs = TRY(get_array_or_empty(ipam, "Config"));
-  const std::string found =
-      configs.empty() ? "" : TRY(get_string_or(configs[0], "Subnet", ""));
+  const std::string found = configs.empty() ? "" : TRY(get_string_or(configs[0], "Subnet", ""));
   if (found == subnet) return true;
-  return fail(Code::exists, std::format("network '{}' is here with subnet {}, not {}",
-                                        config_.name, found, subnet));
+  return fail(Code::exists, std::format("network '{}' is here with subnet {}, not {}", config_.name,
+                                        found, subnet));
 }
 
 Status DockerNetwork::ensure_network(std::string_view subnet) {
@@ -62,12 +61,12 @@ Status DockerNetwork::ensure_network(std::string_view subnet) {
       {"Options",
        {{"com.docker.network.bridge.name", config_.bridge},
         {"com.docker.network.bridge.enable_icc", "true"},
-        // The engine masquerades what leaves the subnet by another interface than this bridge:
-        // containers need that to reach the outside. On one machine all overlay traffic stays on
-        // the bridge and is not touched. With a second machine, traffic to the rest of the
-        // cluster's range must be exempted by an nftables rule of ours that comes before it
-        // (`ip daddr <cluster_cidr> accept` cannot: a nat chain of another table still runs), so
-        // then this becomes false and our own table masquerades `ip daddr != <cluster_cidr>`.
+        // The engine then masquerades all that leaves the subnet through another interface:
+        // containers need that to reach the outside. On one machine overlay traffic stays on this
+        // bridge and is not touched. With a second machine it leaves by the WireGuard interface
+        // and must keep its source: then this becomes false and a table of ours masquerades what
+        // does not go to the cluster's range (an `accept` of ours could not stop the engine's
+        // rule, because every nat chain of a hook is run until one has set a mapping).
         {"com.docker.network.bridge.enable_ip_masquerade", "true"},
         {"com.docker.network.driver.mtu", std::to_string(config_.mtu)}}},
       {"Labels", {{"ployz.network", config_.name}}}};

@@ -91,26 +91,26 @@ TEST(CreateBody, RefusesWhatItCannotDo) {
 }
 
 Json inspected(std::string_view status) {
-  return {{"Id", "abc"},
-          {"State",
-           {{"Status", status}, {"ExitCode", 3}, {"StartedAt", "1970-01-01T00:00:01.25Z"}}},
-          {"Config",
-           {{"Labels",
-             {{"ployz.instance", "i"},
-              {"ployz.namespace", "n"},
-              {"ployz.service", "s"},
-              {"ployz.revision", "r"},
-              {"ployz.operation", "o"}}}}},
-          {"NetworkSettings",
-           {{"Networks", {{"ployz", {{"IPAMConfig", {{"IPv4Address", "10.0.0.2"}}}}}}}}}};
+  return {
+      {"Id", "abc"},
+      {"State", {{"Status", status}, {"ExitCode", 3}, {"StartedAt", "1970-01-01T00:00:01.25Z"}}},
+      {"Config",
+       {{"Labels",
+         {{"ployz.instance", "i"},
+          {"ployz.namespace", "n"},
+          {"ployz.service", "s"},
+          {"ployz.revision", "r"},
+          {"ployz.operation", "o"}}}}},
+      {"NetworkSettings",
+       {{"Networks", {{"ployz", {{"IPAMConfig", {{"IPv4Address", "10.0.0.2"}}}}}}}}}};
 }
 
 TEST(FoundInstanceOf, ReadsAnInspection) {
   const auto found = found_instance_of(inspected("exited"));
   ASSERT_TRUE(found) << found.error().line();
-  EXPECT_EQ(*found, (FoundInstance{InstanceId("i"), NamespaceName("n"), ServiceName("s"),
-                                   RevisionId("r"), OperationId("o"), "10.0.0.2",
-                                   InstanceState::exited, 3, 1250}));
+  EXPECT_EQ(*found,
+            (FoundInstance{InstanceId("i"), NamespaceName("n"), ServiceName("s"), RevisionId("r"),
+                           OperationId("o"), "10.0.0.2", InstanceState::exited, 3, 1250}));
   EXPECT_EQ(found_instance_of(inspected("running"))->exit_code, 0);
   EXPECT_EQ(found_instance_of(inspected("restarting"))->state, InstanceState::exited);
   EXPECT_EQ(found_instance_of(inspected("created"))->state, InstanceState::created);
@@ -125,11 +125,10 @@ TEST(FoundInstanceOf, RefusesForeignContainers) {
 }
 
 TEST(ContainerEvents, SayWhatHappenedEvenIfItIsOver) {
-  const Json die = {{"Type", "container"},
-                    {"Action", "die"},
-                    {"Actor",
-                     {{"ID", "abc"},
-                      {"Attributes", {{"ployz.instance", "i"}, {"exitCode", "137"}}}}}};
+  const Json die = {
+      {"Type", "container"},
+      {"Action", "die"},
+      {"Actor", {{"ID", "abc"}, {"Attributes", {{"ployz.instance", "i"}, {"exitCode", "137"}}}}}};
   const auto event = container_event_of(die);
   ASSERT_TRUE(event);
   EXPECT_EQ(event->seen.exit_code, 137);
@@ -149,8 +148,8 @@ TEST(EngineTime, ParsesRfc3339) {
 }
 
 std::string frame(char stream, std::string_view bytes) {
-  std::string head{stream, 0, 0, 0, 0, 0, static_cast<char>(bytes.size() >> 8),
-                   static_cast<char>(bytes.size())};
+  std::string head{
+      stream, 0, 0, 0, 0, 0, static_cast<char>(bytes.size() >> 8), static_cast<char>(bytes.size())};
   return head.append(bytes);
 }
 

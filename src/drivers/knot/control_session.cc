@@ -46,12 +46,18 @@ std::unexpected<Error> broken(std::string_view what, int error) {
               Effect::unknown);
 }
 
-const char* or_null(const std::string& text) { return text.empty() ? nullptr : text.c_str(); }
-std::string or_empty(const char* text) { return text ? text : ""; }
+const char* or_null(const std::string& text) {
+  return text.empty() ? nullptr : text.c_str();
+}
+std::string or_empty(const char* text) {
+  return text ? text : "";
+}
 
 }  // namespace
 
-void ControlSession::Close::operator()(knot_ctl* control) const { knot_ctl_free(control); }
+void ControlSession::Close::operator()(knot_ctl* control) const {
+  knot_ctl_free(control);
+}
 
 ControlSession::~ControlSession() {
   // The polite end; knotd would otherwise log a lost connection.
@@ -98,8 +104,8 @@ Result<std::vector<ControlRecord>> ControlSession::run(std::string_view command,
 
 // libknot's timeout is of one read or write.
 Status ControlSession::limit_time() {
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(
-      deadline_ - std::chrono::steady_clock::now());
+  const auto left =
+      std::chrono::ceil<std::chrono::milliseconds>(deadline_ - std::chrono::steady_clock::now());
   if (left.count() <= 0) return broken("talking to", KNOT_ETIMEOUT);
   knot_ctl_set_timeout(control_.get(), static_cast<int>(std::min<int64_t>(left.count(), INT_MAX)));
   return {};

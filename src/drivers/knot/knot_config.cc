@@ -46,9 +46,8 @@ Result<std::string> address_list(const std::vector<std::string>& addresses) {
 
 // Written between quotes: nothing that would end or escape them.
 Result<std::string> quoted_path(const std::string& path) {
-  const bool bad = std::ranges::any_of(path, [](unsigned char c) {
-    return c < 0x20 || c == 0x7f || c == '"' || c == '\\';
-  });
+  const bool bad = std::ranges::any_of(
+      path, [](unsigned char c) { return c < 0x20 || c == 0x7f || c == '"' || c == '\\'; });
   if (bad || !path.starts_with('/')) {
     return fail(Code::invalid, std::format("\"{}\" is no path Knot can be given", path));
   }
@@ -139,7 +138,9 @@ Result<std::string> knot_config_text(const KnotConfig& config) {
          zone_section(config, folder);
 }
 
-std::string initial_zone_text(std::string_view zone) { return zone_text(zone, 1, {}); }
+std::string initial_zone_text(std::string_view zone) {
+  return zone_text(zone, 1, {});
+}
 
 std::vector<std::string> upstream_resolvers(std::string_view resolv_conf,
                                             const std::vector<std::string>& own) {
@@ -150,9 +151,8 @@ std::vector<std::string> upstream_resolvers(std::string_view resolv_conf,
     std::string keyword, address;
     words >> keyword >> address;
     if (keyword != "nameserver" || !is_ipv4(address)) continue;
-    const bool ours = std::ranges::any_of(own, [&](const std::string& mine) {
-      return mine.substr(0, mine.find('@')) == address;
-    });
+    const bool ours = std::ranges::any_of(
+        own, [&](const std::string& mine) { return mine.substr(0, mine.find('@')) == address; });
     if (!ours && !std::ranges::contains(resolvers, address)) resolvers.push_back(address);
   }
   return resolvers;

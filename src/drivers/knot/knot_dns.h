@@ -17,9 +17,9 @@ namespace ployz {
 
 struct KnotDnsConfig {
   std::string control_socket = "/run/ployz/knot/knot.sock";
-  std::string zone;                                                       // "cluster.local"
+  std::string zone;                                                      // "cluster.local"
   std::filesystem::path zone_file = "/var/lib/ployz/knot/cluster.zone";  // readable by user knot
-  std::chrono::milliseconds timeout{5000};                                // of one call
+  std::chrono::milliseconds timeout{5000};                               // of one call
 };
 
 // Thread-safe: calls wait for each other, each for its own timeout.

@@ -67,15 +67,16 @@ std::string soa_data(uint32_t serial) {
   return std::format("{} hostmaster.invalid. {} 3600 600 604800 {}", ns_data(), serial, kRecordTtl);
 }
 
-std::string ns_data() { return "ns.invalid."; }
+std::string ns_data() {
+  return "ns.invalid.";
+}
 
 Result<uint32_t> soa_serial(std::string_view data) {
   std::istringstream words{std::string(data)};
   std::string server, mailbox, number;
   words >> server >> mailbox >> number;
   uint32_t serial = 0;
-  const auto [end, error] =
-      std::from_chars(number.data(), number.data() + number.size(), serial);
+  const auto [end, error] = std::from_chars(number.data(), number.data() + number.size(), serial);
   if (number.empty() || error != std::errc() || end != number.data() + number.size()) {
     return fail(Code::corrupt, std::format("\"{}\" is no SOA record", data));
   }

@@ -32,12 +32,16 @@ std::string random_token() {
 }
 
 Error lost() {
-  return {Code::timeout, Effect::unknown, "the connection to the NATS server was lost before its answer",
-          {}, {}};
+  return {Code::timeout,
+          Effect::unknown,
+          "the connection to the NATS server was lost before its answer",
+          {},
+          {}};
 }
 
 Error denied(std::string_view what) {
-  return {Code::denied, Effect::none, std::format("the NATS server refused this: {}", what), {}, {}};
+  return {
+      Code::denied, Effect::none, std::format("the NATS server refused this: {}", what), {}, {}};
 }
 
 // A subscription as asked for; the library's own object is made anew on every session.
@@ -55,7 +59,9 @@ void on_message(natsConnection*, natsSubscription*, natsMsg* raw, void* closure)
   (*static_cast<ChannelRef*>(closure))->handler(to_message(msg.get()));
 }
 
-void on_complete(void* closure) { delete static_cast<ChannelRef*>(closure); }
+void on_complete(void* closure) {
+  delete static_cast<ChannelRef*>(closure);
+}
 
 }  // namespace
 
@@ -66,7 +72,7 @@ struct NatsConnection::Impl {
 
   mutable std::mutex mutex;
   std::condition_variable changed;
-  NatsSession session;   // null: not connected
+  NatsSession session;    // null: not connected
   int live_sessions = 0;  // connected and not yet reported closed; -1 for a moment is possible
   Clock::time_point lost_at = Clock::now();
   Error last_error{Code::unavailable, Effect::none, "not yet connected to the NATS server", {}, {}};
@@ -130,8 +136,8 @@ void NatsConnection::Impl::refused(std::string_view text) {
 Status NatsConnection::Impl::attach(const NatsSession& to, const ChannelRef& route) {
   natsSubscription* raw = nullptr;
   auto closure = std::make_unique<ChannelRef>(route);  // the library's, until on_complete
-  const natsStatus s = natsConnection_Subscribe(&raw, to.get(), route->subject.c_str(), on_message,
-                                                closure.get());
+  const natsStatus s =
+      natsConnection_Subscribe(&raw, to.get(), route->subject.c_str(), on_message, closure.get());
   if (s != NATS_OK) {
     return fail(Code::unavailable,
                 std::format("subscribing to {}: {}", route->subject, natsStatus_GetText(s)));
@@ -161,8 +167,11 @@ void NatsConnection::Impl::serve_session(const NatsSession& connected) {
   changed.wait(lock, [this] { return stopping || live_sessions <= 0; });
   session.reset();
   lost_at = Clock::now();
-  last_error = {Code::unavailable, Effect::none, "the connection to the NATS server was lost",
-                "systemctl status ployz-nats.service", {}};
+  last_error = {Code::unavailable,
+                Effect::none,
+                "the connection to the NATS server was lost",
+                "systemctl status ployz-nats.service",
+                {}};
   lock.unlock();
   pending.fail_all(lost());
   natsConnection_Close(connected.get());
@@ -281,14 +290,18 @@ std::vector<Result<NatsMessage>> NatsConnection::request_all(std::span<const Nat
                 : Status(std::unexpected(session.error()));
     if (!sent) batch.settle(i, std::unexpected(sent.error()));
   }
-  auto replies = batch.wait(
-      deadline, {Code::timeout, Effect::unknown, std::format("no answer within {} ms", timeout.count()),
-                 {}, {}});
+  auto replies = batch.wait(deadline, {Code::timeout,
+                                       Effect::unknown,
+                                       std::format("no answer within {} ms", timeout.count()),
+                                       {},
+                                       {}});
   for (size_t i = 0; i < requests.size(); ++i) {
     if (!replies[i]) {
-      replies[i] = std::unexpected(std::move(replies[i]).error().with("subject", requests[i].subject));
+      replies[i] =
+          std::unexpected(std::move(replies[i]).error().with("subject", requests[i].subject));
     } else if (replies[i]->header("Status") == "503") {
-      replies[i] = fail(Code::unavailable, std::format("nobody listens on {}", requests[i].subject));
+      replies[i] =
+          fail(Code::unavailable, std::format("nobody listens on {}", requests[i].subject));
     }
   }
   return replies;
@@ -321,6 +334,8 @@ std::string NatsConnection::new_inbox() {
   return std::format("{}.f.{}", impl_->inbox, impl_->next_id++);
 }
 
-const NatsConfig& NatsConnection::config() const { return impl_->config; }
+const NatsConfig& NatsConnection::config() const {
+  return impl_->config;
+}
 
 }  // namespace ployz

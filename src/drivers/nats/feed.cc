@@ -28,8 +28,7 @@ int64_t nanoseconds(milliseconds duration) {
   return std::chrono::nanoseconds(duration).count();
 }
 
-Json consumer_request(const FeedSource& source, const std::string& name,
-                      const std::string& inbox) {
+Json consumer_request(const FeedSource& source, const std::string& name, const std::string& inbox) {
   return {{"stream_name", source.stream},
           {"config",
            {{"name", name},
@@ -98,8 +97,7 @@ class Feed {
     std::string name = inbox;  // unique, and says whose it is
     std::ranges::replace(name, '.', '_');
     const Json answer = TRY(jetstream::api(
-        connection_,
-        std::format("CONSUMER.CREATE.{}.{}.{}", source_.stream, name, source_.filter),
+        connection_, std::format("CONSUMER.CREATE.{}.{}.{}", source_.stream, name, source_.filter),
         consumer_request(source_, name, inbox)));
     const auto delivered = get_object(answer, "delivered");
     const uint64_t begun = delivered ? get_uint_or(*delivered, "consumer_seq", 0).value_or(0) : 0;
@@ -180,7 +178,8 @@ class Follower : public Subscription {
     thread_.request_stop();
     feed_.interrupt();
     wake_.notify_all();
-    check(thread_.get_id() != std::this_thread::get_id(), "a feed is not ended by its own callback");
+    check(thread_.get_id() != std::this_thread::get_id(),
+          "a feed is not ended by its own callback");
   }
 
   Status start() {
@@ -188,9 +187,8 @@ class Follower : public Subscription {
     if (!first && (first.error().code == Code::denied || first.error().code == Code::invalid)) {
       return first;
     }
-    thread_ = std::jthread([this, ok = first.has_value()](const std::stop_token& stop) {
-      run(stop, ok);
-    });
+    thread_ = std::jthread(
+        [this, ok = first.has_value()](const std::stop_token& stop) { run(stop, ok); });
     return {};
   }
 
@@ -219,8 +217,7 @@ class Follower : public Subscription {
 
 Result<std::unique_ptr<Subscription>> follow_feed(NatsConnection& connection, FeedSource source,
                                                   FeedHandlers handlers) {
-  auto follower =
-      std::make_unique<Follower>(connection, std::move(source), std::move(handlers));
+  auto follower = std::make_unique<Follower>(connection, std::move(source), std::move(handlers));
   TRY(follower->start());
   return follower;
 }

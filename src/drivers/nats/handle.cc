@@ -48,8 +48,7 @@ natsStatus configure(natsOptions* options, const NatsConfig& config, const Nkey*
   if (s == NATS_OK) s = natsOptions_SetWriteDeadline(options, config.request_timeout.count());
   if (s == NATS_OK && !config.name.empty()) s = natsOptions_SetName(options, config.name.c_str());
   if (s == NATS_OK && key != nullptr) {
-    s = natsOptions_SetNKey(options, key->public_key().c_str(), sign_nonce,
-                            const_cast<Nkey*>(key));
+    s = natsOptions_SetNKey(options, key->public_key().c_str(), sign_nonce, const_cast<Nkey*>(key));
   }
   if (s == NATS_OK) s = natsOptions_SetClosedCB(options, events.closed, events.closure);
   if (s == NATS_OK) s = natsOptions_SetErrorHandler(options, events.error, events.closure);
@@ -90,7 +89,8 @@ Result<NatsSession> connect_session(const NatsConfig& config, const Nkey* key,
   if (s == NATS_OK) return NatsSession(session, natsConnection_Destroy);
   const std::string where = joined(config.urls);
   if (s == NATS_CONNECTION_AUTH_FAILED || s == NATS_NOT_PERMITTED) {
-    return fail(Code::denied, std::format("the NATS server at {} refused this machine's key", where),
+    return fail(Code::denied,
+                std::format("the NATS server at {} refused this machine's key", where),
                 "check that the key is in the server's configuration");
   }
   return fail(Code::unavailable,
@@ -120,9 +120,9 @@ NatsMessage to_message(natsMsg* msg) {
 Status publish_on(const NatsSession& session, const NatsRequest& message,
                   const std::string& reply) {
   natsMsg* raw = nullptr;
-  natsStatus s = natsMsg_Create(&raw, message.subject.c_str(),
-                                reply.empty() ? nullptr : reply.c_str(), message.data.data(),
-                                static_cast<int>(message.data.size()));
+  natsStatus s =
+      natsMsg_Create(&raw, message.subject.c_str(), reply.empty() ? nullptr : reply.c_str(),
+                     message.data.data(), static_cast<int>(message.data.size()));
   const NatsMsgHandle msg(raw);
   for (const auto& [key, value] : message.headers) {
     if (s == NATS_OK) s = natsMsgHeader_Set(msg.get(), key.c_str(), value.c_str());

@@ -22,7 +22,8 @@ Error api_error(const Json& error, std::string_view call) {
   result.code = status == 503 || status == 500 ? Code::unavailable : Code::internal;
   if (status == 400) result.code = Code::invalid;
   if (status == 404) result.code = Code::not_found;
-  if (code == kWrongLastSequence || code == kWrongLastSequenceConstant) result.code = Code::conflict;
+  if (code == kWrongLastSequence || code == kWrongLastSequenceConstant)
+    result.code = Code::conflict;
   if (code == kStreamExists) result.code = Code::exists;
   if (code == kNoStream) {
     result.code = Code::unavailable;
@@ -102,8 +103,7 @@ std::string_view Message::header(std::string_view key) const {
 }
 
 Result<Json> api(NatsConnection& connection, std::string_view call, const Json& request) {
-  const std::string subject =
-      std::format("$JS.{}.API.{}", connection.config().domain, call);
+  const std::string subject = std::format("$JS.{}.API.{}", connection.config().domain, call);
   auto reply = connection.request({subject, request.is_null() ? "" : to_text(request), {}});
   if (!reply) return fail(std::move(reply).error());
   return parse_answer(*reply, call);
@@ -158,8 +158,8 @@ std::optional<Delivery> parse_delivery(std::string_view reply_subject) {
     return error == std::errc() && end == text.data() + text.size();
   };
   Delivery delivery;
-  if (!number(base + 1, delivery.stream_sequence) || !number(base + 2, delivery.consumer_sequence) ||
-      !number(base + 4, delivery.pending)) {
+  if (!number(base + 1, delivery.stream_sequence) ||
+      !number(base + 2, delivery.consumer_sequence) || !number(base + 4, delivery.pending)) {
     return std::nullopt;
   }
   return delivery;

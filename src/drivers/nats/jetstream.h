@@ -1,6 +1,7 @@
 // The few JetStream calls Ployz needs, on the wire protocol itself (docs.nats.io, "NATS API
-// Reference"): cnats's own context hides which error means what, and has no compare-and-set removal.
-// Reads are answered by the stream's leader, so a read sees every write acknowledged before it.
+// Reference"): cnats's own context hides which error means what, and has no compare-and-set
+// removal. Reads are answered by the stream's leader, so a read sees every write acknowledged
+// before it.
 #pragma once
 
 #include <cstdint>
@@ -44,8 +45,8 @@ struct Message {
 [[nodiscard]] Result<std::optional<Message>> last(NatsConnection& connection,
                                                   std::string_view stream,
                                                   std::string_view subject);
-[[nodiscard]] Result<std::optional<Message>> at(NatsConnection& connection,
-                                                std::string_view stream, uint64_t sequence);
+[[nodiscard]] Result<std::optional<Message>> at(NatsConnection& connection, std::string_view stream,
+                                                uint64_t sequence);
 
 // What the server puts into the reply subject of every message a consumer delivers.
 struct Delivery {

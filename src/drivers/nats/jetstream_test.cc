@@ -16,8 +16,9 @@ TEST(JetStream, ReadsDeliveriesOfBothForms) {
   ASSERT_TRUE(domain);
   EXPECT_EQ(domain->stream_sequence, 42u);
   EXPECT_EQ(domain->pending, 3u);
-  for (const std::string_view text : {"", "$JS.ACK", "$JS.ACK.a.b.1.x.7.1.3", "$JS.ACK.a.b.c.d.e.f.1.2.3",
-                                      "a.b.c.d.e.f.g.h.i", "$JS.ACK.a.b.1.2.3.4."}) {
+  for (const std::string_view text :
+       {"", "$JS.ACK", "$JS.ACK.a.b.1.x.7.1.3", "$JS.ACK.a.b.c.d.e.f.1.2.3", "a.b.c.d.e.f.g.h.i",
+        "$JS.ACK.a.b.1.2.3.4."}) {
     EXPECT_FALSE(parse_delivery(text)) << text;
   }
 }

@@ -69,8 +69,7 @@ Result<std::optional<Record>> NatsKeyValue::get(Bucket bucket, std::string_view 
   return to_record(std::move(**found));
 }
 
-Result<uint64_t> NatsKeyValue::create(Bucket bucket, std::string_view key,
-                                      std::string_view value) {
+Result<uint64_t> NatsKeyValue::create(Bucket bucket, std::string_view key, std::string_view value) {
   TRY(check_key(key));
   TRY(check_value(value));
   const NatsRequest message{record_subject(bucket, key), std::string(value), {}};
@@ -91,11 +90,11 @@ Result<uint64_t> NatsKeyValue::update(Bucket bucket, std::string_view key, std::
   TRY(check_key(key));
   TRY(check_value(value));
   if (revision == 0) {
-    return fail(Code::conflict, std::format("record {}/{}: no record has revision 0",
-                                            to_string(bucket), key));
+    return fail(Code::conflict,
+                std::format("record {}/{}: no record has revision 0", to_string(bucket), key));
   }
-  auto updated = jetstream::append(
-      connection_, {record_subject(bucket, key), std::string(value), {}}, revision);
+  auto updated = jetstream::append(connection_,
+                                   {record_subject(bucket, key), std::string(value), {}}, revision);
   if (!updated) return fail(about(std::move(updated).error(), bucket, key));
   return *updated;
 }
@@ -105,8 +104,8 @@ Status NatsKeyValue::remove(Bucket bucket, std::string_view key, uint64_t revisi
   Result<uint64_t> removed = fail(Code::conflict, "it has another revision");
   if (revision != 0) {
     removed = jetstream::append(
-        connection_,
-        {record_subject(bucket, key), {}, {{std::string(kOperationHeader), "DEL"}}}, revision);
+        connection_, {record_subject(bucket, key), {}, {{std::string(kOperationHeader), "DEL"}}},
+        revision);
   }
   if (removed) return {};
   if (removed.error().code == Code::conflict && !TRY(get(bucket, key))) return {};
@@ -134,16 +133,15 @@ Result<std::vector<Record>> NatsKeyValue::list(Bucket bucket) {
 Result<std::unique_ptr<Subscription>> NatsKeyValue::watch(
     Bucket bucket, std::function<void(Record, bool removed)> on_change) {
   auto present = std::make_shared<bool>(true);  // used on the feed's thread only
-  return follow_feed(
-      connection_, source_of(bucket),
-      {[present, on_change = std::move(on_change)](jetstream::Message message) {
-         const bool removed = is_removal(message);
-         if (removed && *present) return;
-         Record record = to_record(std::move(message));
-         if (removed) record.value.clear();
-         on_change(std::move(record), removed);
-       },
-       [present] { *present = false; }});
+  return follow_feed(connection_, source_of(bucket),
+                     {[present, on_change = std::move(on_change)](jetstream::Message message) {
+                        const bool removed = is_removal(message);
+                        if (removed && *present) return;
+                        Record record = to_record(std::move(message));
+                        if (removed) record.value.clear();
+                        on_change(std::move(record), removed);
+                      },
+                      [present] { *present = false; }});
 }
 
 }  // namespace ployz

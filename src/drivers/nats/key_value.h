@@ -16,8 +16,8 @@ class NatsKeyValue : public KeyValue {
   [[nodiscard]] Result<std::optional<Record>> get(Bucket bucket, std::string_view key) override;
   [[nodiscard]] Result<uint64_t> create(Bucket bucket, std::string_view key,
                                         std::string_view value) override;
-  [[nodiscard]] Result<uint64_t> update(Bucket bucket, std::string_view key,
-                                        std::string_view value, uint64_t revision) override;
+  [[nodiscard]] Result<uint64_t> update(Bucket bucket, std::string_view key, std::string_view value,
+                                        uint64_t revision) override;
   [[nodiscard]] Status remove(Bucket bucket, std::string_view key, uint64_t revision) override;
   [[nodiscard]] Result<std::vector<Record>> list(Bucket bucket) override;
   // Removals made before the call are not delivered, those made during a gap are.

@@ -103,7 +103,9 @@ Result<Nkey> Nkey::from_seed(std::string_view seed) {
   return key;
 }
 
-Nkey::~Nkey() { sodium_memzero(secret_.data(), secret_.size()); }
+Nkey::~Nkey() {
+  sodium_memzero(secret_.data(), secret_.size());
+}
 
 std::string Nkey::seed() const {
   std::vector<uint8_t> bytes{kSeedPrefix | (kUserPrefix >> 5),

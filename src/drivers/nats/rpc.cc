@@ -52,8 +52,9 @@ class Server : public Subscription {
     if (sent || sent.error().code != Code::invalid) return;
     (void)connection_.publish(
         {reply,
-         rpc_wire::encode_reply(fail(Code::internal, "the reply is too large: " + sent.error().message,
-                                     {}, Effect::unknown)),
+         rpc_wire::encode_reply(fail(Code::internal,
+                                     "the reply is too large: " + sent.error().message, {},
+                                     Effect::unknown)),
          {}});
   }
 

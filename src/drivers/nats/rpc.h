@@ -23,8 +23,7 @@ class NatsRpc : public MachineRpc {
                                                    std::chrono::milliseconds timeout) override;
   // `denied`: this user may not answer for that machine or target. Ending the Subscription waits
   // for the handlers that run.
-  [[nodiscard]] Result<std::unique_ptr<Subscription>> serve(const MachineId& machine,
-                                                            Target target,
+  [[nodiscard]] Result<std::unique_ptr<Subscription>> serve(const MachineId& machine, Target target,
                                                             Handler handler) override;
 
  private:

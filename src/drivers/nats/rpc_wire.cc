@@ -8,8 +8,8 @@ namespace {
 
 bool is_token(std::string_view text) {
   return !text.empty() && text.size() <= 64 && std::ranges::all_of(text, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '-' || c == '_';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_';
   });
 }
 
@@ -25,8 +25,8 @@ std::string subject_prefix(const MachineId& machine, Target target) {
 
 Result<std::string> subject(const RpcAddress& address) {
   if (!is_token(address.machine.str()) || !is_token(address.command)) {
-    return fail(Code::invalid, std::format("'{}' of machine '{}' is not a command",
-                                           address.command, address.machine.str()));
+    return fail(Code::invalid, std::format("'{}' of machine '{}' is not a command", address.command,
+                                           address.machine.str()));
   }
   return subject_prefix(address.machine, address.target) + address.command;
 }
@@ -39,9 +39,10 @@ Result<Json> decode_request(std::string_view bytes) {
   Json request = TRY(parse_json(bytes));
   const uint64_t version = TRY(get_uint(request, "version"));
   if (version != kRpcVersion) {
-    return fail(Code::unsupported,
-                std::format("a request of version {}; this machine speaks {}", version, kRpcVersion),
-                "update the older of the two machines");
+    return fail(
+        Code::unsupported,
+        std::format("a request of version {}; this machine speaks {}", version, kRpcVersion),
+        "update the older of the two machines");
   }
   const auto body = request.find("body");
   if (body == request.end()) return fail(Code::invalid, "field 'body' is missing");

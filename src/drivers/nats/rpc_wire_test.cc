@@ -9,8 +9,8 @@ namespace {
 TEST(RpcWire, Goldens) {
   EXPECT_EQ(encode_request({{"a", 1}}), R"({"body":{"a":1},"version":1})");
   EXPECT_EQ(encode_reply(Json{{"a", 1}}), R"({"ok":{"a":1},"version":1})");
-  EXPECT_EQ(encode_reply(fail(Error{Code::precondition, Effect::none, "no image", "push it",
-                                    {{"image", "web:1"}}})),
+  EXPECT_EQ(encode_reply(fail(Error{
+                Code::precondition, Effect::none, "no image", "push it", {{"image", "web:1"}}})),
             R"({"error":{"code":"precondition","details":{"image":"web:1"},"effect":"none",)"
             R"("hint":"push it","message":"no image"},"version":1})");
   EXPECT_EQ(*subject({MachineId("m1"), Target::router, "flip"}), "ployz.rpc.m1.router.flip");
@@ -30,8 +30,9 @@ TEST(RpcWire, RefusesGarbage) {
   EXPECT_EQ(decode_request("[]").error().code, Code::invalid);
   EXPECT_EQ(decode_request(R"({"version":1})").error().code, Code::invalid);
   EXPECT_EQ(decode_request(R"({"version":2,"body":{}})").error().code, Code::unsupported);
-  for (const std::string_view bytes : {"", "[]", "{}", R"({"version":1})", R"({"version":2,"ok":1})",
-                                       R"({"version":1,"error":{}})", R"({"version":1,"error":3})"}) {
+  for (const std::string_view bytes :
+       {"", "[]", "{}", R"({"version":1})", R"({"version":2,"ok":1})",
+        R"({"version":1,"error":{}})", R"({"version":1,"error":3})"}) {
     const auto reply = decode_reply(bytes);
     ASSERT_FALSE(reply) << bytes;
     EXPECT_EQ(reply.error().code, Code::corrupt) << bytes;

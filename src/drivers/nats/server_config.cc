@@ -17,18 +17,20 @@ constexpr std::string_view kReplyWindow = "1h";
 
 bool is_id(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           c == '-' || c == '_';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_';
   });
 }
 
 bool is_path(std::string_view text) {
   return text.starts_with('/') && std::ranges::all_of(text, [](char c) {
-    return static_cast<unsigned char>(c) >= ' ' && c != '"' && c != '\\' && c != '$';
-  });
+           return static_cast<unsigned char>(c) >= ' ' && c != '"' && c != '\\' && c != '$';
+         });
 }
 
-std::string_view role_name(NatsRole role) { return role == NatsRole::daemon ? "daemon" : "router"; }
+std::string_view role_name(NatsRole role) {
+  return role == NatsRole::daemon ? "daemon" : "router";
+}
 
 std::vector<std::string> may_publish(const NatsUser& user) {
   std::vector<std::string> subjects;
@@ -79,8 +81,8 @@ Status check_config(const NatsServerConfig& config) {
   if (config.users.empty()) return fail(Code::invalid, "a NATS server without users");
   if (!is_id(config.machine.str())) return fail(Code::invalid, "a machine without an id");
   if (!is_path(config.data_dir)) {
-    return fail(Code::invalid, std::format("'{}' is not an absolute path without quotes",
-                                           config.data_dir));
+    return fail(Code::invalid,
+                std::format("'{}' is not an absolute path without quotes", config.data_dir));
   }
   const bool address_ok = std::ranges::all_of(config.listen_address, [](char c) {
     return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || c == '.' || c == ':';

@@ -1,7 +1,7 @@
 // The configuration of a machine's nats-server and the rights of its users, as text. Pure.
 //
-// One account, PLOYZ, and two users per machine, each with a key (nkey.h) and an inbox prefix of its
-// own, so that one cannot read another's replies:
+// One account, PLOYZ, and two users per machine, each with a key (nkey.h) and an inbox prefix of
+// its own, so that one cannot read another's replies:
 // - the daemon commands any machine, answers for its own agent, appends commits, writes records;
 // - the router answers for its own router and reads commits. It can append and write nothing.
 // A reply may be sent only to who asked (allow_responses), so nobody can forge one.
@@ -35,7 +35,7 @@ struct NatsServerConfig {
   std::string listen_address = "127.0.0.1";
   uint16_t port = 4222;
   std::string data_dir = "/var/lib/ployz";
-  uint64_t epoch = 1;  // of the store; every epoch has a directory of its own
+  uint64_t epoch = 1;                     // of the store; every epoch has a directory of its own
   uint64_t max_file_bytes = 64ULL << 30;  // the file system's own limit comes first
   std::vector<NatsUser> users;
 };

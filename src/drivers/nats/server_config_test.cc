@@ -42,12 +42,10 @@ TEST(NatsServerConfig, RoutersCannotWrite) {
 
 TEST(NatsServerConfig, RefusesWhatItCannotQuote) {
   for (const auto& spoil : std::vector<std::function<void(NatsServerConfig&)>>{
-           [](auto& c) { c.users.clear(); },
-           [](auto& c) { c.machine = MachineId("a\"b"); },
+           [](auto& c) { c.users.clear(); }, [](auto& c) { c.machine = MachineId("a\"b"); },
            [](auto& c) { c.users[0].machine = MachineId("*"); },
            [](auto& c) { c.users[0].public_key = "SUsecret"; },
-           [](auto& c) { c.data_dir = "/a\"b"; },
-           [](auto& c) { c.data_dir = "relative"; },
+           [](auto& c) { c.data_dir = "/a\"b"; }, [](auto& c) { c.data_dir = "relative"; },
            [](auto& c) { c.listen_address = "127.0.0.1\nport: 1"; }}) {
     NatsServerConfig config = sample();
     spoil(config);

@@ -37,7 +37,8 @@ Json commit_config(int replicas) {
 }
 
 Json bucket_config(Bucket bucket, int replicas) {
-  Json config = base_config(bucket_stream(bucket), std::format("$KV.{}.>", to_string(bucket)), replicas);
+  Json config =
+      base_config(bucket_stream(bucket), std::format("$KV.{}.>", to_string(bucket)), replicas);
   config["max_msgs_per_subject"] = 1;
   config["deny_purge"] = false;
   config["allow_rollup_hdrs"] = true;
@@ -76,7 +77,9 @@ std::string commit_subject(const NamespaceName& name_space) {
   return "ployz.commit." + name_space.str();
 }
 
-std::string bucket_stream(Bucket bucket) { return std::format("KV_{}", to_string(bucket)); }
+std::string bucket_stream(Bucket bucket) {
+  return std::format("KV_{}", to_string(bucket));
+}
 
 std::string record_subject(Bucket bucket, std::string_view key) {
   return std::format("$KV.{}.{}", to_string(bucket), key);

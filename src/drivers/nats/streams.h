@@ -17,7 +17,7 @@ inline constexpr std::string_view kCommitSubjects = "ployz.commit.*";
 inline constexpr std::string_view kEpochKey = "epoch";  // in Bucket::meta: decimal
 
 [[nodiscard]] std::string commit_subject(const NamespaceName& name_space);
-[[nodiscard]] std::string bucket_stream(Bucket bucket);                        // "KV_leases"
+[[nodiscard]] std::string bucket_stream(Bucket bucket);                         // "KV_leases"
 [[nodiscard]] std::string record_subject(Bucket bucket, std::string_view key);  // "$KV.leases.x"
 
 // Creates what is missing, with `replicas` copies (1, 3 or 5); what is there is left as it is,
