@@ -112,6 +112,10 @@ void OutcomeChecker::check_no_backend(const Operation& operation, const Answer& 
     const auto* run = std::get_if<RunInstance>(&step.action);
     if (run && !run->address.empty()) addresses.insert(run->address);
   }
+  // Addresses are used again: where a container is now, it is another operation's.
+  for (const auto& machine : world_.machines) {
+    for (const FoundInstance& found : machine->containers.all()) addresses.erase(found.address);
+  }
   for (const auto& machine : world_.machines) {
     for (const Backend& backend : machine->gateway.taken()) {
       const bool its = backend.key.name_space == operation.name_space &&

@@ -77,18 +77,31 @@ std::string Session::new_id() {
   return new_ulid(ports.clock, ports.entropy);
 }
 
+// What the journal said before binds whoever settles the operation: an undo is finished, a commit
+// stands, so what happened stays true and may be told. But one that was given up before anything
+// began may be resumed by somebody else, who does not know of that.
+Operation Session::unrecorded(const Error& why) {
+  if (op.undoing || op.committed_sequence > 0 || op.outcome == Outcome::interrupted) return op;
+  const std::string cause = op.error ? op.error->message : std::string(to_string(op.outcome));
+  op.outcome = Outcome::interrupted;
+  op.ended_at_ms = 0;
+  op.error = Error{why.message.empty() ? Code::conflict : why.code, Effect::none,
+                   std::format("{}; and that could not be recorded: {}", cause,
+                               why.message.empty() ? "another coordinator took over" : why.message),
+                   std::format("see what became of it: ployzctl op show {}", op.id.str()), {}};
+  return op;
+}
+
 Operation Session::finish(Outcome outcome, std::optional<Error> error) {
   end_phase();
   op.outcome = outcome;
   op.error = std::move(error);
   if (op.ended()) op.ended_at_ms = ports.clock.wall_ms();
   // Somebody else's now: neither its record nor its lease may be touched.
-  if (journal.state() == Journal::State::replaced) return op;
+  if (journal.state() == Journal::State::replaced) return unrecorded({});
   if (const Status saved = save(); !saved) {
     emit(Event::Kind::note, saved.error().line());
-    // What happened is true all the same; the next command finds the record unfinished and settles
-    // it without doing anything twice.
-    return op;
+    return unrecorded(saved.error());
   }
   if (op.ended()) {
     lease.release();

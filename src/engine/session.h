@@ -58,6 +58,8 @@ class Session {
   Lease lease;
 
  private:
+  Operation unrecorded(const Error& why);
+
   RunningOperations& running_;
   const EventSink& events_;
   std::mutex events_mutex_;
