@@ -1,5 +1,6 @@
 #include "sim/checkers/traffic_checker.h"
 
+#include <algorithm>
 #include <format>
 
 #include "router/projection.h"
@@ -48,8 +49,20 @@ void TrafficChecker::check_is_projection(const SimMachine& machine, const RouteT
                                      machine.self().name));
 }
 
-// `recreate` stops the old before the new: its traffic is interrupted by design. What is not of
-// the newest commit is only routed where a router has not caught up.
+// A machine that did not answer when the newest commit was planned is not waited for: it serves the
+// commit as soon as it sees it (product.md).
+bool TrafficChecker::is_participant(const SimMachine& machine, const NamespaceName& name_space) {
+  const auto newest = world_.newest();
+  const auto entry = newest.find(name_space);
+  if (entry == newest.end()) return true;
+  for (const Operation& operation : world_.operations()) {
+    if (operation.id != entry->second.commit.operation) continue;
+    return std::ranges::contains(operation.plan.claims, machine.self().id, &Claim::machine);
+  }
+  return true;
+}
+
+// `recreate` stops the old before the new: its traffic is interrupted by design.
 bool TrafficChecker::may_interrupt(const FoundInstance& found) {
   for (const StoredCommit& stored : world_.store.log()) {
     if (stored.name_space != found.name_space) continue;
@@ -79,7 +92,7 @@ void TrafficChecker::on_stopping(const FoundInstance& found) {
       if (!routed.contains(backend.key)) continue;
       for (const std::string& server : backend.servers) {
         if (!server.starts_with(found.address + ":")) continue;
-        if (may_interrupt(found)) continue;
+        if (may_interrupt(found) || !is_participant(*machine, found.name_space)) continue;
         world_.trace.violation(std::format("instance {} is stopped while the gateway of {} routes "
                                            "to it",
                                            found.id.str(), machine->self().name));

@@ -16,6 +16,7 @@ class TrafficChecker {
   void on_stopping(const FoundInstance& found);
   void check_is_projection(const SimMachine& machine, const RouteTable& table);
   [[nodiscard]] bool may_interrupt(const FoundInstance& found);
+  [[nodiscard]] bool is_participant(const SimMachine& machine, const NamespaceName& name_space);
 
   World& world_;
   std::map<MachineId, std::map<NamespaceName, uint64_t>> shown_;
