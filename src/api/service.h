@@ -46,6 +46,35 @@ class ApiService {
   // Every machine, asked live, sorted by name.
   [[nodiscard]] virtual Result<std::vector<MachineReport>> machines() = 0;
 
+  // What this machine says of itself to the network it is to join; its keys are made when there are
+  // none. Works before it belongs to a network.
+  [[nodiscard]] virtual Result<SelfRecord> self_record();
+  // Claims a subnet for a machine and tells every member to let it in; nothing more is known of it
+  // until it is activated, and it expires by itself (kAdmissionMs). Repeated for the same machine:
+  // renewed, with the same subnet. `exists`: it is a member already, or the name is taken.
+  // `precondition`: clock skew, a version that does not fit, a member that does not answer.
+  [[nodiscard]] virtual Result<JoinBundle> machine_admit(const AdmitRequest& request,
+                                                         const EventSink& events,
+                                                         std::stop_token cancel);
+  // Proves overlay, agent, router and transfer port of an admitted machine and makes it a member,
+  // `active`. `precondition` naming what does not answer, and then it is as before. Repeated for a
+  // member: nothing.
+  [[nodiscard]] virtual Result<MachineReport> machine_activate(const MachineId& machine,
+                                                               const EventSink& events,
+                                                               std::stop_token cancel);
+  // Takes an admission back: peers and credentials are gone from every member that answers (the
+  // others notice when they do). Absent: nothing. `exists`: it is a member.
+  [[nodiscard]] virtual Status machine_withdraw(const MachineId& machine);
+  // On the joining machine: overlay, leaf node, bridge, gateway, DNS, router. Returns when all serve;
+  // a run that was cut off is continued by the same call. `exists`: it belongs to another network.
+  [[nodiscard]] virtual Result<MeshReport> mesh_join(const JoinBundle& bundle,
+                                                     const EventSink& events);
+  // This machine is as before it belonged to a network: units stopped, interface, bridge and state
+  // gone. `precondition` while it runs instances or its network has other members, unless forced.
+  [[nodiscard]] virtual Status mesh_destroy(bool force, const EventSink& events);
+  // Every ordered pair of machines that answer, measured now over the overlay.
+  [[nodiscard]] virtual Result<std::vector<RttReport>> machine_rtt();
+
   // Engine::preview and Engine::run of the request. `cancel` is requested by the abort route, never
   // by a client that went away. The first event is sent as soon as the operation has an id.
   [[nodiscard]] virtual Result<Plan> deploy_preview(const DeployRequest& request) = 0;
@@ -88,6 +117,13 @@ class ApiService {
   [[nodiscard]] virtual Result<ImageInfo> image_load(const ByteSource& archive,
                                                      std::string_view expected_id,
                                                      std::string_view reference) = 0;
+
+  // Sends an image from one machine to others, directly over the overlay and only the layers they
+  // lack; in parallel, one report for each. Running it again goes on where it ended.
+  [[nodiscard]] virtual Result<std::vector<DistributeReport>> image_distribute(
+      const DistributeRequest& request, const EventSink& events, std::stop_token cancel);
+  // Which machines have the image, asked live, sorted by name.
+  [[nodiscard]] virtual Result<std::vector<ImageStatus>> image_status(std::string_view reference);
 
   // Until the end of the log, or with `follow` until the instances end, `stop` is requested or the
   // sink returns false. The sink is called by one thread at a time. `not_found`: no such instance,

@@ -11,6 +11,7 @@
 
 #include "base/json.h"
 #include "base/result.h"
+#include "model/admission.h"
 #include "model/commit.h"
 #include "model/machine.h"
 #include "model/names.h"
@@ -64,6 +65,44 @@ struct MachineReport {
   std::optional<MachineFacts> facts;  // when it answered
   std::optional<Error> silent;        // when it did not: why
   uint64_t round_trip_us = 0;
+};
+
+struct AdmitRequest {
+  SelfRecord record;
+  std::string name;  // instead of the record's; empty: that one
+};
+
+// One direction of one pair of machines.
+struct RttReport {
+  MachineId from;
+  MachineId to;
+  uint64_t median_us = 0;
+  uint64_t deviation_us = 0;  // median of the distances from the median
+  uint32_t samples = 0;
+  uint32_t lost = 0;
+  std::string error;  // why there are no samples
+};
+
+struct DistributeRequest {
+  std::string reference;
+  MachineId from;                 // empty: any machine that has it
+  std::vector<MachineId> to;      // empty: every machine that answers and lacks it
+};
+
+struct DistributeReport {
+  MachineId machine;
+  std::string machine_name;
+  bool had_it = false;
+  uint64_t sent_bytes = 0;
+  uint64_t layers_sent = 0;
+  std::optional<Error> error;
+};
+
+struct ImageStatus {
+  MachineId machine;
+  std::string machine_name;
+  std::string image_id;  // empty: not there
+  std::optional<Error> silent;
 };
 
 struct EndpointReport {

@@ -1,17 +1,9 @@
 #include "model/machine.h"
 
 #include "model/codec.h"
+#include "model/machine_fields.h"
 
 namespace ployz {
-
-inline constexpr EnumNames<MachineState, 4> kMachineStateNames{
-    {{MachineState::active, "active"},
-     {MachineState::draining, "draining"},
-     {MachineState::drained, "drained"},
-     {MachineState::standby, "standby"}}};
-constexpr const auto& enum_names(std::type_identity<MachineState>) {
-  return kMachineStateNames;
-}
 
 inline constexpr EnumNames<InstanceState, 4> kInstanceStateNames{
     {{InstanceState::created, "created"},
@@ -20,21 +12,6 @@ inline constexpr EnumNames<InstanceState, 4> kInstanceStateNames{
      {InstanceState::unknown, "unknown"}}};
 constexpr const auto& enum_names(std::type_identity<InstanceState>) {
   return kInstanceStateNames;
-}
-
-template <class Codec, Like<Machine> T>
-void fields(Codec& codec, T& machine) {
-  codec.field("id", machine.id);
-  codec.field("name", machine.name);
-  codec.field("subnet", machine.subnet);
-  codec.field("overlay_address", machine.overlay_address);
-  codec.field("endpoints", machine.endpoints);
-  codec.field("state", machine.state);
-  codec.field("stores", machine.stores);
-  codec.field("nats_public_key", machine.nats_public_key);
-  codec.field("wireguard_public_key", machine.wireguard_public_key);
-  codec.field("version", machine.version);
-  codec.field("created_at_ms", machine.created_at_ms);
 }
 
 template <class Codec, Like<FoundInstance> T>
