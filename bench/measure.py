@@ -96,7 +96,8 @@ def throughput(machine, rounds, requests, connections):
         machine.lab.sh(f"cat >/root/static.cfg <<'CFG'\n{config}CFG\n"
                        "systemd-run -q --unit ployz-bench-static -p LimitNOFILE=262144 "
                        "haproxy -Ws -f /root/static.cfg")
-        machine.lab.wait(lambda: machine.load(STATIC_PORT, "x", 1, 1), "the static HAProxy")
+        machine.lab.wait(lambda: machine.lab.sh(f"curl -sf http://127.0.0.1:{STATIC_PORT}/healthz"),
+                         "the static HAProxy")
         targets = [("gateway", 80), ("static", STATIC_PORT)]
         for number in range(-1, rounds):
             for name, port in turned(targets, number):
