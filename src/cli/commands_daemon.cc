@@ -10,7 +10,6 @@
 namespace ployz::cli {
 namespace {
 
-
 constexpr std::string_view kHostContext = "local";
 
 Status remember_context(Session& session, const std::string& name, const ContextEntry& entry) {
