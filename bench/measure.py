@@ -93,9 +93,9 @@ def throughput(machine, rounds, requests, connections):
     try:
         address = machine.lab.instances("benchhttp")[0]["address"]
         config = STATIC_CONFIG.format(port=STATIC_PORT, address=address)
-        machine.lab.sh(f"cat >/root/static.cfg <<'CFG'\n{config}CFG\n"
+        machine.lab.sh(f"cat >/run/ployz-bench-static.cfg <<'CFG'\n{config}CFG\n"
                        "systemd-run -q --unit ployz-bench-static -p LimitNOFILE=262144 "
-                       "haproxy -Ws -f /root/static.cfg")
+                       "haproxy -Ws -f /run/ployz-bench-static.cfg")
         machine.lab.wait(lambda: machine.lab.sh(f"curl -sf http://127.0.0.1:{STATIC_PORT}/healthz"),
                          "the static HAProxy")
         targets = [("gateway", 80), ("static", STATIC_PORT)]

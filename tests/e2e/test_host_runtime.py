@@ -37,9 +37,9 @@ def start_host():
 
 @pytest.fixture(scope="module")
 def host():
-    """A machine with the operator's files in /root and nothing of Ployz."""
+    """A machine with the operator's files in /opt and nothing of Ployz."""
     def sh(script, check=True, limit_s=WITHOUT_HINDRANCE, stdin=None):
-        return run("docker", "exec", "-i", "-w", "/root", NAME, "bash", "-c", script, check=check,
+        return run("docker", "exec", "-i", "-w", "/opt", NAME, "bash", "-c", script, check=check,
                    limit_s=limit_s, stdin=stdin)
 
     def ctl(arguments, check=True, stdin=None):
@@ -54,7 +54,7 @@ def host():
         sh("for i in $(seq 300); do [ -S /run/dbus/system_bus_socket ] && break; sleep 0.1; done; "
            "systemctl is-system-running --wait || true")
         for file, name in ((PLOYZCTL, "ployzctl"), (package, "ployz.deb")):
-            run("docker", "cp", "-L", file, f"{NAME}:/root/{name}")
+            run("docker", "cp", "-L", file, f"{NAME}:/opt/{name}")
         yield types.SimpleNamespace(sh=sh, ctl=ctl)
     finally:
         run("docker", "rm", "-fv", NAME, check=False)
