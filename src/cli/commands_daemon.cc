@@ -239,7 +239,8 @@ CommandSpec daemon_command() {
            .summary = "Install and start the daemon, and make its context the current one",
            .description = "With --runtime docker: a Debian 13 machine with systemd in a container "
                           "of this computer's engine.\nWith --runtime host: this Debian 13 "
-                          "machine, as root. Repeating it changes nothing.",
+                          "machine, as root; one that runs a HAProxy, Knot or NATS of its own is "
+                          "refused. Repeating it changes nothing.",
            .examples = {"ployzctl daemon install --runtime docker --service-mode user",
                         "ployzctl daemon install --runtime host --service-mode system --package "
                         "./ployz.deb"},
