@@ -40,18 +40,41 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   const auto json = parse_json({reinterpret_cast<const char*>(bytes) + 1, size - 1});
   if (!json) return 0;
   switch (bytes[0]) {
-    case 'a': read(commit_from_json, *json); break;
-    case 'b': read_operation(*json); break;
-    case 'c': read(plan_from_json, *json); break;
-    case 'd': read(event_from_json, *json); break;
-    case 'e': read(machine_from_json, *json); break;
-    case 'f': read(machine_facts_from_json, *json); break;
-    case 'g': read(self_record_from_json, *json); break;
-    case 'h': read(join_bundle_from_json, *json); break;
-    case 'i': read(manifest_from_json, *json); break;
-    case 'j': read(mesh_init_request_from_json, *json); break;
-    case 'k': read(exec_request_from_json, *json); break;
-    default: break;
+    case 'a':
+      read(commit_from_json, *json);
+      break;
+    case 'b':
+      read_operation(*json);
+      break;
+    case 'c':
+      read(plan_from_json, *json);
+      break;
+    case 'd':
+      read(event_from_json, *json);
+      break;
+    case 'e':
+      read(machine_from_json, *json);
+      break;
+    case 'f':
+      read(machine_facts_from_json, *json);
+      break;
+    case 'g':
+      read(self_record_from_json, *json);
+      break;
+    case 'h':
+      read(join_bundle_from_json, *json);
+      break;
+    case 'i':
+      read(manifest_from_json, *json);
+      break;
+    case 'j':
+      read(mesh_init_request_from_json, *json);
+      break;
+    case 'k':
+      read(exec_request_from_json, *json);
+      break;
+    default:
+      break;
   }
   return 0;
 }
