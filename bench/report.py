@@ -16,7 +16,8 @@ class Verdict:
 
 def spread(samples, name, unit="ms"):
     values = sorted(samples[name])
-    return f"{samples.median(name):,.0f} {unit} ({values[0]:,.0f}–{values[-1]:,.0f})"
+    figure = f"{samples.median(name):,.0f} {unit}".strip()
+    return f"{figure} ({values[0]:,.0f}–{values[-1]:,.0f})"
 
 
 def ratio(samples, name, base):
