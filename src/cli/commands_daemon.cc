@@ -73,11 +73,7 @@ Result<Answer> install_host(Session& session, const Args& args) {
   }
   TRY(must(session, {{"systemctl", "enable", "--now", "ployzd.service"}}, "journalctl -u ployzd"));
   const ContextEntry entry{"/run/ployz/ployzd.sock", {}};
-  const auto* client = TRY(session.client_of(entry));
-  const auto answers = client->status();
-  if (!answers)
-    return fail(Code::unavailable, "ployzd was started but does not answer yet",
-                "journalctl -u ployzd; then the same command again");
+  TRY(await_daemon(session, entry));
   TRY(remember_context(session, std::string(kHostContext), entry));
   Answer answer;
   answer.document = {{"outcome", installed && package.empty() ? "unchanged" : "created"},

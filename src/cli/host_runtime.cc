@@ -8,6 +8,7 @@
 #include "base/files.h"
 #include "base/http_client.h"
 #include "base/json.h"
+#include "base/unix_stream.h"
 #include "cli/render.h"
 
 namespace ployz::cli {
@@ -21,6 +22,8 @@ constexpr std::string_view kDebianUnits[] = {"haproxy.service", "knot.service",
 // Which of them we masked, one a line. `machine add` keeps the same list at the same place.
 constexpr std::string_view kMasked = "/var/lib/ployz-add/masked";
 constexpr std::string_view kEngineSocket = "/run/docker.sock";
+constexpr seconds kDaemonLimit{10};
+constexpr std::chrono::milliseconds kRetry{50};
 // Removing a container waits for its processes to die.
 constexpr seconds kEngineLimit{60};
 
@@ -131,6 +134,18 @@ Status quiet_debian_units(Session& session) {
                   std::format("{} runs on this machine, and Ployz needs its ports", unit),
                   "systemctl disable --now " + unit + ", or another machine");
     }
+  }
+  return {};
+}
+
+Status await_daemon(Session& session, const ContextEntry& context) {
+  const StopFd never{std::stop_token{}};
+  const auto deadline = deadline_in(kDaemonLimit);
+  while (!TRY(session.client_of(context))->status()) {
+    if (std::chrono::steady_clock::now() > deadline)
+      return fail(Code::unavailable, "ployzd was started but does not answer yet",
+                  "journalctl -u ployzd; then the same command again");
+    (void)wait_for(-1, 0, deadline_in(kRetry), never);
   }
   return {};
 }

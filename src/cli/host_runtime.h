@@ -5,6 +5,7 @@
 
 #include <string>
 
+#include "cli/contexts.h"
 #include "cli/session.h"
 
 namespace ployz::cli {
@@ -19,6 +20,9 @@ namespace ployz::cli {
 // ports: their units are masked while the host does not know them. One that the host has is its
 // operator's and stays as it is; if it runs, `precondition`: two cannot have one port.
 [[nodiscard]] Status quiet_debian_units(Session& session);
+
+// systemd calls the daemon started before it listens: asks until it answers, for ten seconds.
+[[nodiscard]] Status await_daemon(Session& session, const ContextEntry& context);
 
 // After the purge: containers and network of Ployz, the redirection of published ports, data, the
 // masks made above (what the packages enabled stays off), and the context. Volumes of containers
