@@ -15,7 +15,7 @@ namespace ployz {
 // "127.0.0.1:4319", of this or the other end.
 [[nodiscard]] std::string local_address(const Fd& socket);
 [[nodiscard]] std::string peer_address(const Fd& socket);
-// Keepalive, no delay, and an end for data nobody acknowledges for `silence`.
+// No delay, and keepalive that ends what is dead for `silence`.
 void set_stream_options(const Fd& socket, std::chrono::milliseconds silence);
 // Non-blocking, connected to "host:port". `invalid`, `unavailable` naming it, `canceled`.
 [[nodiscard]] Result<Fd> connect_tcp(const std::string& address, Deadline deadline,

@@ -20,7 +20,7 @@
 namespace ployz {
 
 struct TransferConfig {
-  std::string address;  // IPv4
+  std::string address = {};  // IPv4
   uint16_t port = 0;    // 0: any free one, see address()
   std::chrono::milliseconds silence = kStreamSilence;
   std::chrono::milliseconds key_lifetime = kStreamKeyLifetime;
