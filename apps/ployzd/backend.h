@@ -34,11 +34,20 @@ class Backend : public ApiService {
   Result<ImageInfo> image(std::string_view reference) override;
   Result<ImageInfo> image_load(const ByteSource& archive, std::string_view expected_id,
                                std::string_view reference) override;
+  Result<std::vector<DistributeReport>> image_distribute(const DistributeRequest& request,
+                                                         const EventSink& events,
+                                                         std::stop_token cancel) override;
+  Result<std::vector<ImageStatus>> image_status(std::string_view reference) override;
   Status logs(const LogsRequest& request, const LogSink& sink, std::stop_token stop) override;
   Result<ExecResult> exec(const ExecRequest& request) override;
 
  private:
-  [[nodiscard]] Result<std::vector<InstanceId>> instances_for_logs(const LogsRequest& request);
+  // Which machines run the instances that are meant, asked live.
+  struct Located {
+    Machine machine;
+    std::vector<InstanceId> instances;
+  };
+  [[nodiscard]] Result<std::vector<Located>> locate(const LogsRequest& request);
 
   Node& node_;
 };

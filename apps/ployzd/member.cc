@@ -1,5 +1,6 @@
 #include "member.h"
 
+#include "agent/stream_commands.h"
 #include "base/files.h"
 #include "drivers/nats/commit_log.h"
 #include "drivers/nats/connection.h"
@@ -7,6 +8,7 @@
 #include "drivers/nats/rpc.h"
 #include "drivers/nats/server_config.h"
 #include "drivers/sqlite/step_journal.h"
+#include "drivers/transfer/tcp_transfers.h"
 
 namespace ployz {
 namespace {
@@ -14,22 +16,27 @@ namespace {
 class NatsMember final : public Member {
  public:
   NatsMember(Identity identity, const Config& config, std::unique_ptr<NatsConnection> connection,
-             std::unique_ptr<StepJournal> journal, const LocalDrivers& drivers)
+             std::unique_ptr<StepJournal> journal, std::unique_ptr<Transfers> transfers,
+             const Paths& paths, const LocalDrivers& drivers)
       : identity_(std::move(identity)),
         connection_(std::move(connection)),
         commits_(*connection_),
         records_(*connection_),
         rpc_(*connection_),
         journal_(std::move(journal)),
+        transfers_(std::move(transfers)),
         agent_({identity_.machine, config.cluster_domain},
                {drivers.containers, drivers.images, *journal_, drivers.prober, drivers.host,
                 drivers.clock}),
+        streams_({drivers.containers, drivers.images, *transfers_, drivers.clock},
+                 paths.image_spool()),
         engine_(engine_config(config, identity_.machine.id),
                 {commits_, records_, rpc_, drivers.clock, drivers.entropy, drivers.executor}) {}
 
   Status serve() {
     service_ = TRY(rpc_.serve(identity_.machine.id, Target::agent,
                               [this](const std::string& command, const Json& request) {
+                                if (auto done = streams_.handle(command, request)) return *done;
                                 return agent_.handle(command, request);
                               }));
     return {};
@@ -40,6 +47,7 @@ class NatsMember final : public Member {
   CommitLog& commits() override { return commits_; }
   KeyValue& records() override { return records_; }
   MachineRpc& rpc() override { return rpc_; }
+  Transfers& transfers() override { return *transfers_; }
 
  private:
   static EngineConfig engine_config(const Config& config, const MachineId& self) {
@@ -55,7 +63,9 @@ class NatsMember final : public Member {
   NatsKeyValue records_;
   NatsRpc rpc_;
   std::unique_ptr<StepJournal> journal_;
+  std::unique_ptr<Transfers> transfers_;
   Agent agent_;
+  StreamCommands streams_;  // its fetches end before transfers_
   Engine engine_;
   std::unique_ptr<Subscription> service_;  // last: its handlers end before what they use
 };
@@ -87,7 +97,10 @@ Result<std::unique_ptr<Member>> Member::join(const Identity& identity, const Con
   nats.inbox_prefix = inbox_prefix(identity.machine.id, NatsRole::daemon);
   auto member = std::make_unique<NatsMember>(
       identity, config, TRY(NatsConnection::open(std::move(nats))),
-      TRY(open_step_journal(paths.step_journal(), drivers.clock)), drivers);
+      TRY(open_step_journal(paths.step_journal(), drivers.clock)),
+      TRY(TcpTransfers::listen({.address = identity.machine.overlay_address,
+                                .port = config.zfs_transfer_port})),
+      paths, drivers);
   TRY(member->serve());
   return member;
 }

@@ -12,6 +12,7 @@
 #include "ports/clock.h"
 #include "ports/containers.h"
 #include "ports/host.h"
+#include "ports/transfer.h"
 #include "ports/units.h"
 
 namespace ployz {
@@ -44,6 +45,7 @@ class Member {
   [[nodiscard]] virtual CommitLog& commits() = 0;
   [[nodiscard]] virtual KeyValue& records() = 0;
   [[nodiscard]] virtual MachineRpc& rpc() = 0;
+  [[nodiscard]] virtual Transfers& transfers() = 0;
 };
 
 [[nodiscard]] ClusterConfig cluster_config(const Config& config);

@@ -14,6 +14,8 @@ struct Paths {
   [[nodiscard]] std::filesystem::path daemon_seed() const { return data / "keys/daemon.nk"; }
   [[nodiscard]] std::filesystem::path router_seed() const { return data / "keys/router.nk"; }
   [[nodiscard]] std::filesystem::path step_journal() const { return data / "agent/steps.sqlite"; }
+  // Archives of images while they are sent to other machines; files without names.
+  [[nodiscard]] std::filesystem::path image_spool() const { return data / "agent/spool"; }
   [[nodiscard]] std::filesystem::path nats_config() const { return data / "nats/nats.conf"; }
   [[nodiscard]] std::filesystem::path nats_store() const { return data / "nats/store"; }
   [[nodiscard]] std::filesystem::path router_config() const { return data / "router/router.json"; }

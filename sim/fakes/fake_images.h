@@ -37,13 +37,25 @@ class FakeImages final : public Images {
   Result<ImageInfo> pull(std::string_view reference) override;
   Status load(const std::function<Result<size_t>(std::span<char>)>& read) override;
   Status tag(std::string_view image_id, std::string_view reference) override;
+  Status save(std::string_view image_id,
+              const std::function<Status(std::string_view)>& sink) override;
+  Status remove(std::string_view reference) override;
+
+  // Present, with these layers' bytes: one that can be saved, and loaded elsewhere. Returns its id.
+  std::string add_layered(const std::string& reference, const std::vector<std::string>& layers);
 
  private:
   struct Image {
     ImageInfo info;
     Behaviour behaviour;
     bool present = true;
+    std::string config;               // of a layered one: what its id is the digest of
+    std::vector<std::string> layers;  // their bytes
   };
+  struct Archived;  // one image of an archive
+  Status load_archive(const Archived& archived);
+  // The bytes of a layer, if an image that is here has the same ones up to it.
+  const std::string* layer_locked(const std::vector<std::string>& chain, size_t index);
   Image* find_locked(std::string_view reference);
 
   Hook& hook_;

@@ -183,6 +183,15 @@ Result<Json> ApiClient::image_load(const ByteSource& archive, std::string_view e
   return parse_json(response->body);
 }
 
+Result<Json> ApiClient::image_distribute(const DistributeRequest& request,
+                                         const EventSink& events) const {
+  return change(json_request("/v1/images/distribute", to_json(request)), events);
+}
+
+Result<Json> ApiClient::image_status(std::string_view reference) const {
+  return get("/v1/images/status?reference=" + escaped(reference));
+}
+
 Result<Json> ApiClient::exec(const ExecRequest& request) const {
   auto response = http_.request(json_request("/v1/exec", to_json(request)),
                                 milliseconds(request.timeout_ms) + kReadTimeout);

@@ -45,6 +45,9 @@ class ApiClient {
   [[nodiscard]] Result<Json> image(std::string_view reference) const;
   [[nodiscard]] Result<Json> image_load(const ByteSource& archive, std::string_view expected_id,
                                         std::string_view reference, std::stop_token stop) const;
+  [[nodiscard]] Result<Json> image_distribute(const DistributeRequest& request,
+                                              const EventSink& events) const;
+  [[nodiscard]] Result<Json> image_status(std::string_view reference) const;
   [[nodiscard]] Result<Json> exec(const ExecRequest& request) const;
   // False from the sink ends it.
   [[nodiscard]] Status logs(const LogsRequest& request, const LogSink& sink,

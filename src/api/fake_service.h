@@ -21,6 +21,8 @@ class FakeService : public ApiService {
   std::vector<ImageInfo> image_list;
   Plan plan;
   std::vector<LogChunk> log_chunks;
+  std::vector<DistributeReport> distribute_reports;
+  std::vector<ImageStatus> image_statuses;
   ExecResult exec_result;
   Operation result;              // of deploy, namespace_rm, resume and abort
   std::vector<Event> events;     // told before that
@@ -33,6 +35,7 @@ class FakeService : public ApiService {
   std::optional<NamespaceRmRequest> removed;
   std::optional<LogsRequest> logged;
   std::optional<ExecRequest> executed;
+  std::optional<DistributeRequest> distributed;
   std::string loaded;
   std::atomic<int> deploys_done = 0;
   std::atomic<bool> logs_stopped = false;
@@ -120,6 +123,16 @@ class FakeService : public ApiService {
     }
     image_list.push_back({std::string(expected_id), {std::string(reference)}, {}, loaded.size()});
     return answer(image_list.back());
+  }
+  Result<std::vector<DistributeReport>> image_distribute(const DistributeRequest& request,
+                                                         const EventSink& sink,
+                                                         std::stop_token) override {
+    distributed = request;
+    tell(sink);
+    return answer(distribute_reports);
+  }
+  Result<std::vector<ImageStatus>> image_status(std::string_view) override {
+    return answer(image_statuses);
   }
   Status logs(const LogsRequest& request, const LogSink& sink, std::stop_token stop) override {
     logged = request;

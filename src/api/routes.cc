@@ -27,6 +27,8 @@ constexpr ApiRoute kRoutes[] = {
     {"GET", "/v1/images", false, handlers::images},
     {"GET", "/v1/images/inspect", false, handlers::image},
     {"POST", "/v1/images/load", true, handlers::image_load},
+    {"POST", "/v1/images/distribute", false, handlers::image_distribute},
+    {"GET", "/v1/images/status", false, handlers::image_status},
     {"GET", "/v1/logs", false, handlers::logs},
     {"POST", "/v1/exec", false, handlers::exec},
 };

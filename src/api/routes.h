@@ -63,6 +63,8 @@ Status operation_resume(RouteContext& c);
 Status operation_abort(RouteContext& c);
 Status operation_events(RouteContext& c);
 Status image_load(RouteContext& c);
+Status image_distribute(RouteContext& c);
+Status image_status(RouteContext& c);
 Status logs(RouteContext& c);
 Status exec(RouteContext& c);
 }  // namespace handlers

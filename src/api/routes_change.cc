@@ -78,6 +78,22 @@ Status namespace_rm(RouteContext& c) {
   });
 }
 
+Status image_distribute(RouteContext& c) {
+  auto request = TRY(distribute_request_from_json(TRY(parse_json(c.request.body))));
+  return run(c, [&service = c.service, request = std::move(request)](
+                    const EventSink& events, std::stop_token cancel) -> Result<Json> {
+    Json machines = Json::array();
+    bool failed = false;
+    for (const auto& report : TRY(service.image_distribute(request, events, cancel))) {
+      failed = failed || report.error;
+      machines.push_back(to_json(report));
+    }
+    return Json{{"reference", request.reference},
+                {"outcome", failed ? "failed" : "distributed"},
+                {"machines", std::move(machines)}};
+  });
+}
+
 Status operation_resume(RouteContext& c) {
   const auto id = TRY(operation_id_of(c));
   if (auto live = c.live.find(id)) {  // it runs: following it is resuming it

@@ -122,6 +122,13 @@ Status image(RouteContext& c) {
   return reply(c, to_json(TRY(c.service.image(reference))));
 }
 
+Status image_status(RouteContext& c) {
+  const auto reference = query_text(c.request, "reference");
+  if (reference.empty()) return fail(Code::invalid, "query parameter 'reference' is missing");
+  return reply(c, {{"reference", reference},
+                   {"machines", list_of(TRY(c.service.image_status(reference)))}});
+}
+
 Status deploy_preview(RouteContext& c) {
   const auto request = TRY(deploy_request_of(c.request));
   return reply(c, preview_to_json(TRY(c.service.deploy_preview(request))));

@@ -119,7 +119,8 @@ class ApiService {
                                                      std::string_view reference) = 0;
 
   // Sends an image from one machine to others, directly over the overlay and only the layers they
-  // lack; in parallel, one report for each. Running it again goes on where it ended.
+  // lack; in parallel, one report for each. Running it again goes on where it ended. See
+  // images/distribution.h.
   [[nodiscard]] virtual Result<std::vector<DistributeReport>> image_distribute(
       const DistributeRequest& request, const EventSink& events, std::stop_token cancel);
   // Which machines have the image, asked live, sorted by name.

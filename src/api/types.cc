@@ -133,6 +133,40 @@ Json to_json(const ImageInfo& image) {
           {"size_bytes", image.size_bytes}};
 }
 
+Json to_json(const DistributeRequest& request) {
+  Json to = Json::array();
+  for (const MachineId& machine : request.to) to.push_back(machine.str());
+  return {{"reference", request.reference}, {"from", request.from.str()}, {"to", std::move(to)}};
+}
+
+Json to_json(const DistributeReport& report) {
+  const char* outcome = report.error ? "failed" : report.had_it ? "unchanged" : "sent";
+  return {{"machine", report.machine.str()},
+          {"machine_name", report.machine_name},
+          {"outcome", outcome},
+          {"sent_bytes", report.sent_bytes},
+          {"layers_sent", report.layers_sent},
+          {"error", report.error ? error_to_json(*report.error) : Json()}};
+}
+
+Json to_json(const ImageStatus& status) {
+  return {{"machine", status.machine.str()},
+          {"machine_name", status.machine_name},
+          {"image_id", status.image_id},
+          {"present", !status.image_id.empty()},
+          {"error", status.silent ? error_to_json(*status.silent) : Json()}};
+}
+
+Result<DistributeRequest> distribute_request_from_json(const Json& json) {
+  TRY(only_fields(json, {"reference", "from", "to"}));
+  DistributeRequest request;
+  request.reference = TRY(get_string(json, "reference"));
+  request.from = MachineId(TRY(get_string_or(json, "from", "")));
+  for (std::string& machine : TRY(get_strings(json, "to"))) request.to.emplace_back(machine);
+  if (request.reference.empty()) return fail(Code::invalid, "'reference' is empty");
+  return request;
+}
+
 Result<MeshInitRequest> mesh_init_request_from_json(const Json& json) {
   TRY(only_fields(json, {"name"}));
   MeshInitRequest request{TRY(get_string(json, "name"))};

@@ -11,6 +11,7 @@
 
 #include "base/json.h"
 #include "base/result.h"
+#include "images/distribution.h"
 #include "model/admission.h"
 #include "model/commit.h"
 #include "model/machine.h"
@@ -83,28 +84,6 @@ struct RttReport {
   std::string error;  // why there are no samples
 };
 
-struct DistributeRequest {
-  std::string reference;
-  MachineId from;                 // empty: any machine that has it
-  std::vector<MachineId> to;      // empty: every machine that answers and lacks it
-};
-
-struct DistributeReport {
-  MachineId machine;
-  std::string machine_name;
-  bool had_it = false;
-  uint64_t sent_bytes = 0;
-  uint64_t layers_sent = 0;
-  std::optional<Error> error;
-};
-
-struct ImageStatus {
-  MachineId machine;
-  std::string machine_name;
-  std::string image_id;  // empty: not there
-  std::optional<Error> silent;
-};
-
 struct EndpointReport {
   std::string kind;  // "http" (host name at the gateway), "tcp" (published port), "dns"
   ServiceName service;
@@ -161,10 +140,14 @@ struct ExecRequest {
 [[nodiscard]] Json to_json(const ExecRequest& request);
 [[nodiscard]] Json to_json(const ExecResult& result);
 [[nodiscard]] Json to_json(const ImageInfo& image);
+[[nodiscard]] Json to_json(const DistributeRequest& request);
+[[nodiscard]] Json to_json(const DistributeReport& report);
+[[nodiscard]] Json to_json(const ImageStatus& status);
 
 // Requests are read strictly: an unknown field is `invalid`, because a misspelt option that is
 // ignored is an operation nobody asked for.
 [[nodiscard]] Result<MeshInitRequest> mesh_init_request_from_json(const Json& json);
 [[nodiscard]] Result<ExecRequest> exec_request_from_json(const Json& json);
+[[nodiscard]] Result<DistributeRequest> distribute_request_from_json(const Json& json);
 
 }  // namespace ployz

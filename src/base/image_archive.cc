@@ -52,6 +52,18 @@ std::string hex_of(std::string_view digest) {
   return std::string(digest.substr(7));
 }
 
+// The config of an image of the lowest layers of another.
+std::string partial_config(const std::string& config, const ArchivedImage& image, size_t layers) {
+  const Json whole = parse_json(config).value_or(Json::object());
+  Json out = {{"rootfs", {{"type", "layers"}, {"diff_ids", Json::array()}}},
+              {"config", Json::object()}};
+  for (const char* key : {"architecture", "os", "variant", "os.version"}) {
+    if (whole.contains(key)) out[key] = whole[key];
+  }
+  for (size_t i = 0; i < layers; ++i) out["rootfs"]["diff_ids"].push_back(image.layers[i]);
+  return to_text(out);
+}
+
 // Where a layer's bytes are in the source.
 struct Blob {
   uint64_t offset = 0;
@@ -273,17 +285,37 @@ size_t shared_layers(const std::vector<std::string>& layers,
 
 Result<std::unique_ptr<ArchiveReader>> ImageArchive::reduce(
     const ArchivedImage& image, const std::vector<std::vector<std::string>>& present) const {
-  const auto config = state_->configs.find(image.id);
-  check(config != state_->configs.end(), "reduce() of an image of this archive");
+  return part(image, shared_layers(image.layers, present), image.layers.size());
+}
+
+uint64_t ImageArchive::layer_bytes(const ArchivedImage& image, size_t index) const {
+  const auto blob = state_->layers.find(image.layers.at(index));
+  return blob == state_->layers.end() ? 0 : blob->second.size;
+}
+
+std::string partial_repository(std::string_view image_id) {
+  return "ployz-partial/" + hex_of(image_id);
+}
+
+std::string partial_reference(std::string_view image_id, size_t layers) {
+  return std::format("{}:{}", partial_repository(image_id), layers);
+}
+
+Result<std::unique_ptr<ArchiveReader>> ImageArchive::part(const ArchivedImage& image, size_t from,
+                                                          size_t to) const {
+  const auto known = state_->configs.find(image.id);
+  check(known != state_->configs.end(), "part() of an image of this archive");
+  check(from <= to && to <= image.layers.size(), "part() within the image's layers");
+  const bool whole = to == image.layers.size();
+  const std::string config = whole ? known->second : partial_config(known->second, image, to);
   const auto layer_path = [](std::string_view diff_id) { return hex_of(diff_id) + ".tar"; };
-  const size_t shared = shared_layers(image.layers, present);
   Composer composer;
   Json paths = Json::array();
   std::set<std::string> written;  // an image may have the same layer twice
-  for (size_t i = 0; i < image.layers.size(); ++i) {
+  for (size_t i = 0; i < to; ++i) {
     const std::string& diff_id = image.layers[i];
     paths.push_back(layer_path(diff_id));
-    if (i < shared) {
+    if (i < from) {
       composer.skip_layer();
       continue;
     }
@@ -292,9 +324,11 @@ Result<std::unique_ptr<ArchiveReader>> ImageArchive::reduce(
     if (blob == state_->layers.end()) return corrupt(std::format("layer {} is missing", diff_id));
     composer.add_layer(layer_path(diff_id), blob->second, diff_id);
   }
-  const std::string config_path = hex_of(image.id) + ".json";
-  composer.add(config_path, config->second);
-  const Json entry = {{"Config", config_path}, {"RepoTags", image.references}, {"Layers", paths}};
+  const std::string config_path = hex_of(sha256_digest(config)) + ".json";
+  composer.add(config_path, config);
+  const Json references =
+      whole ? Json(image.references) : Json::array({partial_reference(image.id, to)});
+  const Json entry = {{"Config", config_path}, {"RepoTags", references}, {"Layers", paths}};
   composer.add("manifest.json", to_text(Json::array({entry})));
   return composer.finish(state_->reader);
 }

@@ -34,6 +34,11 @@ struct ArchivedImage {
 [[nodiscard]] size_t shared_layers(const std::vector<std::string>& layers,
                                    const std::vector<std::vector<std::string>>& present);
 
+// What keeps the first `layers` layers of an image at a receiver until the rest has arrived:
+// "ployz-partial/<id>:<layers>". Those of one image begin with the same partial_repository().
+[[nodiscard]] std::string partial_repository(std::string_view image_id);
+[[nodiscard]] std::string partial_reference(std::string_view image_id, size_t layers);
+
 struct ReducedSize {
   uint64_t bytes = 0;  // of the archive to send
   size_t layers_sent = 0;
@@ -63,6 +68,15 @@ class ImageArchive {
   // ids per image of the receiver). The archive must outlive the reader.
   [[nodiscard]] Result<std::unique_ptr<ArchiveReader>> reduce(
       const ArchivedImage& image, const std::vector<std::vector<std::string>>& present) const;
+
+  // Bytes of the image's layer number `index`; 0 when the archive lacks it.
+  [[nodiscard]] uint64_t layer_bytes(const ArchivedImage& image, size_t index) const;
+  // For sending an image in pieces of which each that has arrived stays: an archive of the layers
+  // from `from` up to, not including, `to`, for a receiver that has those below. With `to` being all
+  // of them it is the image, otherwise an image of its own whose only use is to keep its layers
+  // there; it has the reference partial_reference().
+  [[nodiscard]] Result<std::unique_ptr<ArchiveReader>> part(const ArchivedImage& image, size_t from,
+                                                            size_t to) const;
 
   ImageArchive(ImageArchive&&) noexcept;
   ImageArchive& operator=(ImageArchive&&) noexcept;

@@ -1,4 +1,5 @@
 // image: from the operator's engine to a machine, without the layers that are there already.
+#include <algorithm>
 #include <format>
 
 #include <fcntl.h>
@@ -7,6 +8,7 @@
 #include "base/digest.h"
 #include "base/image_archive.h"
 #include "cli/commands.h"
+#include "cli/image_machines.h"
 #include "cli/render.h"
 
 namespace ployz::cli {
@@ -47,22 +49,6 @@ Result<ImageArchive> spool(Session& session, const std::string& image) {
   if (!saved) return fail(std::move(saved).error());
   if (!saved->ok()) return engine_error("docker save " + image, *saved);
   return ImageArchive::open(std::move(file));
-}
-
-Status check_machine(const ApiClient& client, const std::string& wanted) {
-  std::string known;
-  const Json document = TRY(client.machines());
-  for (const Json& report : list_of(document, "machines")) {
-    const Json& machine = object_of(report, "machine");
-    if (text_of(machine, "name") == wanted || text_of(machine, "id") == wanted) {
-      if (flag_of(report, "self")) return {};
-      return fail(Code::unsupported,
-                  std::format("{} is another machine than the context's", wanted),
-                  "ployzctl --context, or image distribute once it exists");
-    }
-    known += (known.empty() ? "" : ", ") + text_of(machine, "name");
-  }
-  return fail(Code::not_found, std::format("no machine '{}'", wanted), "there is " + known);
 }
 
 Result<Pushed> send(Session& session, const ApiClient& client, const ImageArchive& archive,
@@ -106,15 +92,12 @@ Answer pushed_answer(const std::string& reference, const std::string& machine, P
   return answer;
 }
 
-Result<Answer> run_push(Session& session, const Args& args) {
-  const auto reference = args.get("IMAGE");
-  const auto machine = args.get("to");
-  if (machine.empty()) return fail(Code::invalid, "--to is missing", "ployzctl machine ls");
-  const auto* client = TRY(session.client());
-  TRY(check_machine(*client, machine));
+// To the context's machine.
+Result<Answer> push_here(Session& session, const ApiClient& client, const std::string& reference,
+                         const std::string& machine) {
   const auto id = TRY(local_image_id(session, reference));
   // The tag must point at it there too, or a deploy would resolve the old one.
-  if (const auto there = client->image(reference); there && text_of(*there, "id") == id) {
+  if (const auto there = client.image(reference); there && text_of(*there, "id") == id) {
     const auto layers = list_of(*there, "layers").size();
     return pushed_answer(reference, machine, {{id, {reference}, {}}, {0, 0, layers}});
   }
@@ -123,12 +106,34 @@ Result<Answer> run_push(Session& session, const Args& args) {
   // An engine that keeps images in containerd names them by their manifest: then the archive tells
   // the config's digest, which is what machines go by.
   const std::string wanted = archive.find(id) != nullptr ? id : reference;
-  auto pushed = send(session, *client, archive, wanted, reference, false);
+  auto pushed = send(session, client, archive, wanted, reference, false);
   if (!pushed && pushed.error().code == Code::corrupt) {
     session.progress("a layer went away there in the meantime; sending the whole image");
-    pushed = send(session, *client, archive, wanted, reference, true);
+    pushed = send(session, client, archive, wanted, reference, true);
   }
   return pushed_answer(reference, machine, TRY(std::move(pushed)));
+}
+
+// Once to the context's machine, which then sends it to the others.
+Result<Answer> run_push(Session& session, const Args& args) {
+  const auto reference = args.get("IMAGE");
+  const auto to = args.all("to");
+  if (to.empty()) return fail(Code::invalid, "--to is missing", "ployzctl machine ls");
+  const auto* client = TRY(session.client());
+  const auto machines = TRY(machines_named(*client, to));
+  const auto all = TRY(machines_named(*client, {"all"}));
+  const auto self = std::ranges::find(all, true, &NamedMachine::self);
+  if (self == all.end())
+    return fail(Code::precondition, "the context's machine belongs to no network",
+                "ployzctl mesh init");
+  Answer here = TRY(push_here(session, *client, reference, self->name));
+  std::vector<NamedMachine> others = machines;
+  std::erase_if(others, [](const NamedMachine& machine) { return machine.self; });
+  if (others.empty()) return here;
+  session.progress(here.text.substr(0, here.text.find('\n')));
+  Answer there = TRY(distribute(session, reference, &*self, others));
+  here.document["machines"] = list_of(there.document, "machines");
+  return Answer{std::move(here.document), here.text + there.text, there.exit_code};
 }
 
 Result<Answer> run_inspect(Session& session, const Args& args) {
@@ -146,7 +151,8 @@ Result<Answer> run_inspect(Session& session, const Args& args) {
   return Answer{std::move(image), std::move(text)};
 }
 
-Result<Answer> run_status(Session& session, const Args&) {
+Result<Answer> run_status(Session& session, const Args& args) {
+  if (args.has("IMAGE")) return image_on_machines(session, args.get("IMAGE"));
   const auto* client = TRY(session.client());
   Json document = TRY(client->images());
   Table table({"IMAGE", "ID", "SIZE", "LAYERS"});
@@ -171,21 +177,27 @@ CommandSpec image_command() {
           .summary = "Images on machines",
           .examples = {"ployzctl image push ployz-samples/web:1 --to dev-local"},
           .children = {{.name = "push",
-                        .summary = "Send an image from this computer's engine to a machine",
+                        .summary = "Send an image from this computer's engine to machines",
                         .description = "Layers that are there already are not sent; the image's "
-                                       "digest is verified.",
-                        .examples = {"ployzctl image push ployz-samples/web:1 --to dev-local"},
-                        .options = {{"to", 0, "MACHINE", "required", false, {}, Names::machine}},
+                                       "digest is verified. It goes to the context's machine once, "
+                                       "and from there to the others.",
+                        .examples = {"ployzctl image push ployz-samples/web:1 --to dev-local",
+                                     "ployzctl image push ployz-samples/web:1 --to all"},
+                        .options = {{"to", 0, "MACHINES", "names with commas between, or all", true,
+                                     {}, Names::machine}},
                         .positionals = {{"IMAGE", "as docker names it"}},
                         .run = run_push},
+                       image_distribute_command(),
                        {.name = "inspect",
                         .summary = "One image of the machine",
                         .examples = {"ployzctl image inspect ployz-samples/web:1"},
                         .positionals = {{"IMAGE", "reference or id"}},
                         .run = run_inspect},
                        {.name = "status",
-                        .summary = "The images the machine has",
-                        .examples = {"ployzctl image status"},
+                        .summary = "Which machines have an image, or all images of the context's",
+                        .examples = {"ployzctl image status",
+                                     "ployzctl image status ployz-samples/web:1"},
+                        .positionals = {{"IMAGE", "reference or id", false}},
                         .run = run_status,
                         .aliases = {"ls"}}}};
 }

@@ -101,6 +101,13 @@ class Images {
   // its digests.
   [[nodiscard]] virtual Status load(const std::function<Result<size_t>(std::span<char>)>& read) = 0;
   [[nodiscard]] virtual Status tag(std::string_view image_id, std::string_view reference) = 0;
+  // The image as a `docker save` archive, in pieces, without its references. `not_found`; an error of
+  // the sink ends it and is the result.
+  [[nodiscard]] virtual Status save(std::string_view image_id,
+                                    const std::function<Status(std::string_view)>& sink) = 0;
+  // Takes a reference away, and with an image's last one the image; layers that another image has
+  // stay. Removing the absent succeeds. `conflict`: a container uses the image.
+  [[nodiscard]] virtual Status remove(std::string_view reference) = 0;
 };
 
 // The bridge network instances live on.

@@ -186,4 +186,32 @@ Status DockerImages::tag(std::string_view image_id, std::string_view reference) 
   return {};
 }
 
+Status DockerImages::save(std::string_view image_id,
+                          const std::function<Status(std::string_view)>& sink) {
+  if (!is_sha256_digest(image_id)) {
+    return fail(Code::invalid, std::format("'{}' is no image id", image_id));
+  }
+  Status sunk;
+  HttpExchange exchange;
+  exchange.answer_timeout = kIdle;
+  exchange.idle_timeout = kIdle;
+  exchange.on_chunk = [&](std::string_view chunk) {
+    sunk = sink(chunk);
+    return sunk.has_value();
+  };
+  const auto answer = api_.stream("GET", image_path(image_id, "get"), nullptr, exchange);
+  if (!sunk) return sunk;
+  if (!answer) return fail(Error(answer.error()).at(std::format("saving image {}", image_id)));
+  return {};
+}
+
+Status DockerImages::remove(std::string_view reference) {
+  if (!is_image_reference(reference)) {
+    return fail(Code::invalid, std::format("'{}' is no image reference", reference));
+  }
+  const Status removed = api_.remove(std::format("/images/{}", reference));
+  if (removed || removed.error().code == Code::not_found) return {};
+  return removed;
+}
+
 }  // namespace ployz

@@ -17,6 +17,9 @@ class DockerImages final : public Images {
   Result<ImageInfo> pull(std::string_view reference) override;
   Status load(const std::function<Result<size_t>(std::span<char>)>& read) override;
   Status tag(std::string_view image_id, std::string_view reference) override;
+  Status save(std::string_view image_id,
+              const std::function<Status(std::string_view)>& sink) override;
+  Status remove(std::string_view reference) override;
 
  private:
   DockerApi& api_;
