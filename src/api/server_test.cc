@@ -268,5 +268,50 @@ TEST_F(ServerTest, TooManyConnectionsAre503) {
   EXPECT_NE(refused.error().message.find("connections"), std::string::npos);
 }
 
+TEST_F(ServerTest, ImagesAreDistributedWithEventsAndOneReportForEachMachine) {
+  service_.distribute_reports = {
+      {MachineId("m-2"), "m2", false, 1000, 2, std::nullopt},
+      {MachineId("m-3"), "m3", false, 0, 0,
+       Error{Code::unavailable, Effect::none, "m3 does not answer", "", {}}}};
+  const ApiClient client(socket_);
+  std::vector<std::string> told;
+  const auto answer = client.image_distribute(
+      {"web:1", MachineId("m-1"), {MachineId("m-2"), MachineId("m-3")}},
+      [&](const Event& event) { told.push_back(event.text); });
+  ASSERT_TRUE(answer) << answer.error().line();
+  EXPECT_EQ(told, (std::vector<std::string>{"one", "two"}));
+  ASSERT_TRUE(service_.distributed);
+  EXPECT_EQ(service_.distributed->reference, "web:1");
+  EXPECT_EQ(service_.distributed->from.str(), "m-1");
+  EXPECT_EQ(service_.distributed->to.size(), 2u);
+  EXPECT_EQ(to_text(*answer),
+            R"({"machines":[{"error":null,"layers_sent":2,"machine":"m-2","machine_name":"m2",)"
+            R"("outcome":"sent","sent_bytes":1000},{"error":{"code":"unavailable","details":{},)"
+            R"("effect":"none","hint":"","message":"m3 does not answer"},"layers_sent":0,)"
+            R"("machine":"m-3","machine_name":"m3","outcome":"failed","sent_bytes":0}],)"
+            R"("outcome":"failed","reference":"web:1"})");
+  EXPECT_EQ(distribute_request_from_json({{"reference", ""}}).error().code, Code::invalid);
+  EXPECT_EQ(distribute_request_from_json({{"reference", "a"}, {"tos", 1}}).error().code,
+            Code::invalid);
+}
+
+TEST_F(ServerTest, ImageStatusOfEveryMachine) {
+  service_.image_statuses = {
+      {MachineId("m-1"), "m1", "sha256:a", std::nullopt},
+      {MachineId("m-2"), "m2", "", std::nullopt},
+      {MachineId("m-3"), "m3", "", Error{Code::timeout, Effect::none, "no answer", "", {}}}};
+  const ApiClient client(socket_);
+  const auto answer = client.image_status("web:1");
+  ASSERT_TRUE(answer) << answer.error().line();
+  EXPECT_EQ((*answer)["reference"], "web:1");
+  const Json& machines = (*answer)["machines"];
+  ASSERT_EQ(machines.size(), 3u);
+  EXPECT_EQ(machines[0]["present"], true);
+  EXPECT_EQ(machines[1]["present"], false);
+  EXPECT_EQ(machines[1]["error"], Json());
+  EXPECT_EQ(machines[2]["error"]["code"], "timeout");
+  EXPECT_EQ(client.image_status("").error().code, Code::invalid);
+}
+
 }  // namespace
 }  // namespace ployz
