@@ -77,7 +77,9 @@ TEST_F(StreamCommandsTest, FollowingEndsWhenTheInstanceDoes) {
   const auto stream = open(true, {InstanceId("instance-1")});
   bool stopped = false;
   const Status done = receive_logs(*stream, [&](const InstanceId& id, std::string_view) {
-    if (!std::exchange(stopped, true)) EXPECT_TRUE(containers_.stop(id, {}));
+    if (!std::exchange(stopped, true)) {
+      EXPECT_TRUE(containers_.stop(id, {}));
+    }
     return true;
   });
   EXPECT_TRUE(done) << done.error().line();
