@@ -78,7 +78,11 @@ TEST(TransferReal, GreetingsThatAreNoneAreClosedWithoutAnAnswer) {
 TEST(TransferReal, WhoNeverGreetsIsClosedAndDoesNotKeepOthersOut) {
   const auto transfers = listen({.greeting_timeout = milliseconds(300), .max_greetings = 2});
   const Fd one = connect_raw(port_of(*transfers)), two = connect_raw(port_of(*transfers));
-  EXPECT_TRUE(closed(connect_raw(port_of(*transfers))));  // one too many, closed at once
+  const Fd three = connect_raw(port_of(*transfers));  // one too many
+  char answer = 1;
+  EXPECT_EQ(::recv(three.get(), &answer, 1, 0), 1);
+  EXPECT_EQ(answer, kStreamsFull);
+  EXPECT_TRUE(closed(three));
   EXPECT_TRUE(closed(one));
   EXPECT_TRUE(closed(two));
   const auto key = transfers->offer(kPurpose, [](MachineStream&, std::stop_token) -> Status {

@@ -2,7 +2,8 @@
 //
 // The dialing side sends a greeting of 133 bytes:
 //   4 "PLYZ" · 1 version (1) · 64 key, hex digits · 64 purpose_digest, hex digits
-// The other answers one byte, its version, when it accepts, and closes without an answer when not.
+// The other answers one byte, its version, when it accepts; 0 when it takes no more streams now; and
+// closes without an answer when the key is not good.
 // From then on either side sends frames:
 //   1 type · 4 length of the payload · payload
 //   'D' data: 1 to 262144 bytes
@@ -24,6 +25,7 @@ namespace ployz {
 
 inline constexpr std::string_view kGreetingMagic = "PLYZ";
 inline constexpr char kStreamVersion = 1;
+inline constexpr char kStreamsFull = 0;
 inline constexpr size_t kGreetingSize = 5 + 2 * kStreamKeyLength;
 inline constexpr size_t kFrameHeader = 5;
 inline constexpr size_t kMaxFrameData = 256 << 10;

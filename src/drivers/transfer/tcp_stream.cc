@@ -210,8 +210,9 @@ void TcpStream::pulse(milliseconds interval) {
   const ssize_t sent = ::send(fd_.get(), unsent_.data(), unsent_.size(),
                               MSG_NOSIGNAL | MSG_DONTWAIT);
   if (sent > 0) unsent_.erase(0, static_cast<size_t>(sent));
-  // A whole one that does not fit is not needed: the peer has something to read.
-  if (sent < 0) unsent_.clear();
+  // A whole one that does not fit is not needed: the peer has something to read. A rest is: it
+  // completes what was begun.
+  if (sent < 0 && unsent_.size() == kFrameHeader) unsent_.clear();
   sent_ = steady_clock::now();
 }
 

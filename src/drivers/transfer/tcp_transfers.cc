@@ -69,11 +69,10 @@ class TcpTransfers::Dialed final : public MachineStream {
   const uint64_t id_;
 };
 
-Result<std::unique_ptr<TcpTransfers>> TcpTransfers::listen(TransferConfig config) {
+Result<std::unique_ptr<TcpTransfers>> TcpTransfers::listen(const TransferConfig& config) {
   Fd listener = TRY(listen_tcp(config.address, config.port));
-  std::string address = local_address(listener);
-  return std::unique_ptr<TcpTransfers>(
-      new TcpTransfers(std::move(config), std::move(listener), std::move(address)));
+  const std::string where = local_address(listener);
+  return std::unique_ptr<TcpTransfers>(new TcpTransfers(config, std::move(listener), where));
 }
 
 TcpTransfers::TcpTransfers(TransferConfig config, Fd listener, std::string address)
@@ -117,7 +116,10 @@ void TcpTransfers::accept_all() {
       continue;
     }
     const std::lock_guard lock(mutex_);
-    if (!may_greet()) continue;
+    if (!may_greet()) {
+      (void)::send(fd.get(), &kStreamsFull, 1, MSG_NOSIGNAL);
+      continue;
+    }
     ++greeting_;
     connections_.emplace_back();
     Connection& connection = connections_.back();
@@ -262,6 +264,10 @@ Result<std::unique_ptr<MachineStream>> TcpTransfers::dial(const std::string& add
     return fail(Code::unavailable, std::format("{} does not answer to a stream's key", address));
   }
   if (!answer) return fail(answer.error());
+  if ((*answer)[0] == kStreamsFull) {
+    return fail(Code::unavailable, std::format("{} takes no more streams now", address),
+                "try again");
+  }
   if ((*answer)[0] != kStreamVersion) {
     return fail(Code::unsupported, std::format("{} speaks another version of streams", address),
                 "the machines run different versions of Ployz");

@@ -33,7 +33,8 @@ struct TransferConfig {
 class TcpTransfers final : public Transfers {
  public:
   // `unavailable`: the port is taken.
-  [[nodiscard]] static Result<std::unique_ptr<TcpTransfers>> listen(TransferConfig config);
+  [[nodiscard]] static Result<std::unique_ptr<TcpTransfers>> listen(
+      const TransferConfig& config);
   // Ends every stream; returns when their handlers have.
   ~TcpTransfers() override;
 
