@@ -4,7 +4,7 @@
 #include "base/digest.h"
 #include "base/subprocess.h"
 #include "contract/docker_machine.h"
-#include "contract/transfer_contract.h"
+#include "contract/stream_bytes.h"
 #include "drivers/os/system_clock.h"
 #include "drivers/transfer/tcp_transfers.h"
 

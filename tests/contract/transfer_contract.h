@@ -13,6 +13,7 @@
 
 #include <gtest/gtest.h>
 
+#include "contract/stream_bytes.h"
 #include "ports/transfer.h"
 
 namespace ployz::contract {
@@ -54,13 +55,6 @@ class Flag {
   bool up_ = false;
 };
 
-// Bytes that differ everywhere, so that a piece that is lost or moved is noticed.
-inline void fill_pattern(std::span<char> into, uint64_t offset) {
-  for (size_t i = 0; i < into.size(); ++i) {
-    into[i] = static_cast<char>((offset + i) * 2654435761u >> 13);
-  }
-}
-
 inline size_t peak_memory_kib() {
   std::FILE* file = std::fopen("/proc/self/status", "r");
   char line[256];
@@ -70,12 +64,6 @@ inline size_t peak_memory_kib() {
   }
   if (file) std::fclose(file);
   return peak;
-}
-
-inline Result<std::string> read_all(MachineStream& stream) {
-  std::string all, piece(1000, '\0');
-  while (const size_t got = TRY(stream.read(piece))) all.append(piece, 0, got);
-  return all;
 }
 
 class TransferContract
