@@ -76,7 +76,7 @@ TEST_F(WireguardOverlayTest, TrafficPassesBothWaysWithItsSourceAndOnlyEncrypted)
   EXPECT_EQ(seen_source(kInstance, kOther, "10.101.0.7", 7002, 7002), "10.101.1.1");
   EXPECT_EQ(seen_source(kOther, "", "10.101.1.1", 7003, 7003), "10.101.0.1") << "from the host";
   EXPECT_TRUE(pings(kOther, "10.101.0.1")) << "to the host, on its bridge's address";
-  EXPECT_GT(WireguardWorld::counted("tunnel"), 20u);
+  EXPECT_GT(WireguardWorld::counted("tunnel"), 5u);
   EXPECT_EQ(WireguardWorld::counted("range"), 0u);
   EXPECT_EQ(WireguardWorld::counted("rest"), 0u);
 }
@@ -142,8 +142,11 @@ TEST_F(WireguardOverlayTest, TheUnitAloneBringsItBack) {
   EXPECT_TRUE(WireguardWorld::await([] { return pings(kInstance, "10.101.1.5"); }));
   const auto status = world_.units->status(kOverlayUnit);
   ASSERT_TRUE(status);
-  if (status->main_pid != 0) {  // wireguard-go
-    sh("kill -9 " + std::to_string(status->main_pid));
+  ASSERT_NE(status->main_pid, 0u);
+  sh("kill -9 " + std::to_string(status->main_pid));
+  EXPECT_TRUE(WireguardWorld::await([] { return pings(kInstance, "10.101.1.5"); }));
+  if (sh("cat /proc/$(systemctl show -p MainPID --value ployz-wireguard)/comm").contains("wireg")) {
+    sh("ip link delete ployz-wg");  // with kernel WireGuard, nobody notices
     EXPECT_TRUE(WireguardWorld::await([] { return pings(kInstance, "10.101.1.5"); }));
   }
   // As after a boot: no rules, no chain, no bridge, no interface.
