@@ -9,7 +9,9 @@
 namespace ployz::sim {
 namespace {
 
-bool is_key(std::string_view text) { return text.size() == 44 && text.back() == '='; }
+bool is_key(std::string_view text) {
+  return text.size() == 44 && text.back() == '=';
+}
 
 std::unexpected<Error> bad(std::string message) {
   return fail(Code::invalid, "overlay: " + std::move(message));

@@ -1,5 +1,5 @@
-// One machine's end of the overlay in memory: remembers what it was given, and asks the world whether
-// a peer answers at an endpoint. It carries no traffic.
+// One machine's end of the overlay in memory: remembers what it was given, and asks the world
+// whether a peer answers at an endpoint. It carries no traffic.
 #pragma once
 
 #include <functional>
@@ -15,8 +15,8 @@
 
 namespace ployz::sim {
 
-// True when this peer answers a handshake now; `endpoint` is where it is called, empty when it is not
-// called but may call.
+// True when this peer answers a handshake now; `endpoint` is where it is called, empty when it is
+// not called but may call.
 using PeerAnswers = std::function<bool(const Peer& peer, std::string_view endpoint)>;
 
 class FakeOverlay final : public Overlay {

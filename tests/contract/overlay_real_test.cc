@@ -47,7 +47,8 @@ class WireguardOverlayTest : public testing::Test {
         {.argv = {"sh", "-c",
                   "exec " + where +
                       "perl -MIO::Socket::INET -e '$|=1; $l=IO::Socket::INET->new(Listen=>5,"
-                      "ReuseAddr=>1,LocalPort=>" + std::to_string(listen_port) +
+                      "ReuseAddr=>1,LocalPort=>" +
+                      std::to_string(listen_port) +
                       ") or die; print \"ready\\n\"; alarm 10; $c=$l->accept; "
                       "print $c->peerhost, \"\\n\"'"}},
         {});
@@ -184,6 +185,42 @@ TEST_F(WireguardOverlayTest, PublishedPortsAnswerByTunnelUnderlayAndBridge) {
   EXPECT_EQ(seen_source("", kInstance, "10.101.0.1", 7011, 7010), "10.101.0.7");
 }
 
+TEST_F(WireguardOverlayTest, IsFastEnough) {
+  const auto ms_of = [](const auto& call) {
+    const auto before = std::chrono::steady_clock::now();
+    call();
+    return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - before)
+        .count();
+  };
+  const double again = ms_of([&] { bring_up(); });
+  ASSERT_TRUE(world_.overlay->remove());
+  const double first = ms_of([&] { bring_up(); });
+  ASSERT_TRUE(WireguardWorld::await([] { return pings(kInstance, "10.101.1.5"); }));
+  Result<Child> sink = Child::start(
+      {.argv = {"sh", "-c",
+                "exec " + kOther +
+                    "perl -MIO::Socket::INET -e '$|=1; $l=IO::Socket::INET->new(Listen=>5,"
+                    "ReuseAddr=>1,LocalPort=>7020) or die; print \"ready\\n\"; $c=$l->accept; "
+                    "1 while $n=sysread($c,$b,1<<20); print \"end\\n\"'"}},
+      {});
+  ASSERT_TRUE(sink);
+  ASSERT_EQ(read_line(sink->out), "ready");
+  constexpr int kMegabytes = 64;
+  const double sent = ms_of([&] {
+    sh(kInstance +
+       "perl -MIO::Socket::INET -e '$s=IO::Socket::INET->new(PeerAddr=>\"10.101.1.5\","
+       "PeerPort=>7020) or die; $b=\"x\" x (1<<20); for (1.." +
+       std::to_string(kMegabytes) +
+       ") { $o=0; while ($o<length $b) { $o+=syswrite($s,$b,length($b)-$o,$o) } }'");
+    EXPECT_EQ(read_line(sink->out), "end");
+  });
+  const double mbit = kMegabytes * 8.388608 / (sent / 1000);
+  std::printf("overlay: up in %.0f ms, again in %.0f ms; tunnel %.0f Mbit/s\n", first, again, mbit);
+  EXPECT_LT(first, 10'000);
+  EXPECT_LT(again, 3'000);
+  EXPECT_GT(mbit, 20);  // far below any measurement: it works at all, on a loaded machine
+}
+
 TEST_F(WireguardOverlayTest, RemovedLeavesNothing) {
   ASSERT_TRUE(world_.overlay->remove());
   EXPECT_FALSE(succeeds("ip link show ployz-wg"));
@@ -236,8 +273,8 @@ TEST(ContainerBridge, AnOldMasqueradingNetworkIsMadeAnewUnlessInUse) {
        "--gateway 10.199.0.1 ployz-contract");
   };
   const auto masquerades = [] {
-    return sh("docker network inspect ployz-contract").find(
-               "enable_ip_masquerade\": \"false\"") == std::string::npos;
+    return sh("docker network inspect ployz-contract").find("enable_ip_masquerade\": \"false\"") ==
+           std::string::npos;
   };
   (void)machine.network.remove_network();
   make_old();

@@ -2,7 +2,8 @@
 // network namespace behind an "Internet" of one veth pair, and an instance on the bridge of this
 // machine, in a namespace of its own. What the other machine does is done by hand, with wg(8).
 //
-//   instance 10.101.0.7 ── ployz0 ── this machine 192.0.2.1 ── 192.0.2.2 other machine 10.101.1.1, .5
+//   instance 10.101.0.7 ── ployz0 ── this machine 192.0.2.1 ── 192.0.2.2 other machine 10.101.1.1,
+//   .5
 #pragma once
 
 #include <chrono>
@@ -54,9 +55,9 @@ class WireguardWorld {
     sh("ip netns add pc-other && "
        "ip link add pc-here type veth peer name pc-there netns pc-other && "
        "ip addr add 192.0.2.1/24 dev pc-here && ip link set pc-here up && " +
-       kOther + "ip addr add 192.0.2.2/24 dev pc-there && " + kOther + "ip link set pc-there up && " +
-       kOther + "ip link set lo up && " + kOther + "ip addr add 10.101.1.1/32 dev lo && " + kOther +
-       "ip addr add 10.101.1.5/32 dev lo");
+       kOther + "ip addr add 192.0.2.2/24 dev pc-there && " + kOther +
+       "ip link set pc-there up && " + kOther + "ip link set lo up && " + kOther +
+       "ip addr add 10.101.1.1/32 dev lo && " + kOther + "ip addr add 10.101.1.5/32 dev lo");
     start_other();
   }
   ~WireguardWorld() {
@@ -99,7 +100,8 @@ class WireguardWorld {
   // Counts what arrives at the other machine by the underlay: "tunnel", "range" (packets of the
   // cluster's range in the clear) and "rest".
   static void start_counting() {
-    sh(kOther + "nft -f - <<'EOF'\n"
+    sh(kOther +
+       "nft -f - <<'EOF'\n"
        "table ip pc\ndelete table ip pc\ntable ip pc {\n"
        "  counter tunnel {}\n  counter range {}\n  counter rest {}\n"
        "  chain in { type filter hook prerouting priority -400;\n"
@@ -125,11 +127,12 @@ class WireguardWorld {
  private:
   void start_other() const {
     const std::string us = wireguard_public_key(private_key).value_or("");
-    sh(kOther + "env LOG_LEVEL=silent sh -c 'ip link add dev pc-wg type wireguard 2>/dev/null || "
-       "wireguard-go pc-wg >/dev/null 2>&1' && echo " + other_key + " | " + kOther +
-       "wg set pc-wg private-key /dev/stdin listen-port 51820 peer " + us +
-       " allowed-ips 10.101.0.0/24 && " + kOther + "ip link set pc-wg mtu 1420 up && " + kOther +
-       "ip route add 10.101.0.0/16 dev pc-wg src 10.101.1.1");
+    sh(kOther +
+       "env LOG_LEVEL=silent sh -c 'ip link add dev pc-wg type wireguard 2>/dev/null || "
+       "wireguard-go pc-wg >/dev/null 2>&1' && echo " +
+       other_key + " | " + kOther + "wg set pc-wg private-key /dev/stdin listen-port 51820 peer " +
+       us + " allowed-ips 10.101.0.0/24 && " + kOther + "ip link set pc-wg mtu 1420 up && " +
+       kOther + "ip route add 10.101.0.0/16 dev pc-wg src 10.101.1.1");
   }
   void clean() {
     (void)succeeds(

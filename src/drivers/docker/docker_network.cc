@@ -54,8 +54,9 @@ Result<DockerNetwork::Found> DockerNetwork::look(std::string_view subnet) {
   return masquerade == "false" ? Found::right : Found::masquerading;
 }
 
-// Made by a version that knew one machine only: the engine would hide the containers of this machine
-// from all others behind its address. The option cannot be changed, and containers hold the network.
+// Made by a version that knew one machine only: the engine would hide the containers of this
+// machine from all others behind its address. The option cannot be changed, and containers hold the
+// network.
 Status DockerNetwork::replace() {
   Status removed = remove_network();
   if (removed || removed.error().code != Code::precondition) return removed;
@@ -82,8 +83,8 @@ Status DockerNetwork::ensure_network(std::string_view subnet) {
        {{"com.docker.network.bridge.name", config_.bridge},
         {"com.docker.network.bridge.enable_icc", "true"},
         // What goes to other machines must keep its source. What goes outside is masqueraded by the
-        // table of drivers/wireguard (an `accept` there could not stop a rule of the engine, because
-        // every nat chain of a hook is run until one has set a mapping).
+        // table of drivers/wireguard (an `accept` there could not stop a rule of the engine,
+        // because every nat chain of a hook is run until one has set a mapping).
         {kMasquerade, "false"},
         // Engines from 28.2 on drop what comes for a container by any other interface than its
         // bridge, before all chains of ours, unless told to trust it. Older ones ignore this.

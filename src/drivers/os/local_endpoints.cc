@@ -42,8 +42,8 @@ std::optional<Rank> rank_ipv4(uint32_t address) {
 
 std::optional<Rank> rank_ipv6(const in6_addr& address) {
   const uint8_t first = address.s6_addr[0];
-  if ((first & 0xfe) == 0xfc) return kPrivate;          // fc00::/7
-  if ((first & 0xe0) == 0x20) return kPublic;           // 2000::/3, all that is global today
+  if ((first & 0xfe) == 0xfc) return kPrivate;  // fc00::/7
+  if ((first & 0xe0) == 0x20) return kPublic;   // 2000::/3, all that is global today
   return std::nullopt;
 }
 

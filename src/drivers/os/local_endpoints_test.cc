@@ -24,17 +24,24 @@ TEST(LocalEndpoints, PrivateBeforeCarrierGradeNatBeforePublic) {
 }
 
 TEST(LocalEndpoints, WhatNobodyElseCanReachIsLeftOut) {
-  const auto endpoints = order_endpoints(
-      {{"lo", "127.0.0.1"},          {"lo", "::1"},
-       {"lo", "198.51.100.1"},       {"eth0", "169.254.1.1"},
-       {"eth0", "fe80::1"},          {"eth0", "ff02::1"},
-       {"docker0", "172.17.0.1"},    {"ployz0", "10.101.0.1"},
-       {"ployz-wg", "10.101.0.1"},   {"br-0123456789ab", "172.18.0.1"},
-       {"veth01", "10.9.9.9"},       {"eth9", "10.101.7.1"},
-       {"eth0", "not an address"},   {"longhaul0", "10.102.0.1"},
-       {"eth0", "172.32.0.1"},       {"eth0", "100.128.0.1"},
-       {"eth0", "100.128.0.1"}},
-      "10.101.0.0/16", 7);
+  const auto endpoints = order_endpoints({{"lo", "127.0.0.1"},
+                                          {"lo", "::1"},
+                                          {"lo", "198.51.100.1"},
+                                          {"eth0", "169.254.1.1"},
+                                          {"eth0", "fe80::1"},
+                                          {"eth0", "ff02::1"},
+                                          {"docker0", "172.17.0.1"},
+                                          {"ployz0", "10.101.0.1"},
+                                          {"ployz-wg", "10.101.0.1"},
+                                          {"br-0123456789ab", "172.18.0.1"},
+                                          {"veth01", "10.9.9.9"},
+                                          {"eth9", "10.101.7.1"},
+                                          {"eth0", "not an address"},
+                                          {"longhaul0", "10.102.0.1"},
+                                          {"eth0", "172.32.0.1"},
+                                          {"eth0", "100.128.0.1"},
+                                          {"eth0", "100.128.0.1"}},
+                                         "10.101.0.0/16", 7);
   ASSERT_TRUE(endpoints) << endpoints.error().line();
   EXPECT_THAT(*endpoints, ElementsAre("10.102.0.1:7", "172.32.0.1:7", "100.128.0.1:7"));
 }

@@ -28,7 +28,9 @@ std::optional<Number> number(std::string_view text) {
   return value;
 }
 
-std::string or_empty(std::string_view text) { return text == "(none)" ? "" : std::string(text); }
+std::string or_empty(std::string_view text) {
+  return text == "(none)" ? "" : std::string(text);
+}
 
 std::unexpected<Error> unreadable() {
   return fail(Code::corrupt, "wg(8) printed an interface in a form unknown here");
@@ -42,8 +44,8 @@ Result<LivePeer> parse_peer(const std::vector<std::string_view>& fields) {
   const auto sent = number<uint64_t>(fields[6]);
   const auto keepalive = fields[7] == "off" ? std::optional(0) : number<int>(fields[7]);
   if (!handshake || !received || !sent || !keepalive) return unreadable();
-  return LivePeer{or_empty(fields[3]), or_empty(fields[2]), *handshake,
-                  *received,           *sent,               *keepalive};
+  return LivePeer{or_empty(fields[3]), or_empty(fields[2]), *handshake, *received, *sent,
+                  *keepalive};
 }
 
 void append(std::vector<std::string>& to, std::initializer_list<std::string> more) {

@@ -18,11 +18,11 @@ inline constexpr uint64_t kSessionMs = 180'000;
 
 struct LivePeer {
   std::string allowed_ips;
-  std::string endpoint;           // empty: none
-  uint64_t handshake_s = 0;       // wall clock; 0: never
+  std::string endpoint;      // empty: none
+  uint64_t handshake_s = 0;  // wall clock; 0: never
   uint64_t received_bytes = 0;
   uint64_t sent_bytes = 0;
-  int keepalive_s = 0;            // 0: off
+  int keepalive_s = 0;  // 0: off
 };
 
 struct InterfaceState {

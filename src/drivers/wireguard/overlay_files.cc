@@ -123,8 +123,8 @@ std::string address_batch(const OverlayConfig& config) {
 }
 
 // Masquerading is ours and not the engine's, because the engine's would also change the source of
-// what goes to other machines. Priorities: before the engine's and our own redirects look (raw), and
-// after routing (filter).
+// what goes to other machines. Priorities: before the engine's and our own redirects look (raw),
+// and after routing (filter).
 std::string firewall_rules(const OverlayConfig& config) {
   return std::format(
       "table ip {0}\n"

@@ -1,6 +1,6 @@
-// What the unit ployz-wireguard.service reads at boot, as text: the key and peers for wg(8), address
-// and route for ip(8), the firewall for nft(8). The driver writes these files and applies the very
-// same ones at run time, so that there is one way up: the unit's. Pure.
+// What the unit ployz-wireguard.service reads at boot, as text: the key and peers for wg(8),
+// address and route for ip(8), the firewall for nft(8). The driver writes these files and applies
+// the very same ones at run time, so that there is one way up: the unit's. Pure.
 #pragma once
 
 #include <map>

@@ -57,6 +57,8 @@ Result<std::string> wireguard_public_key(std::string_view private_key) {
   return encode(result);
 }
 
-bool is_wireguard_key(std::string_view text) { return decode(text).has_value(); }
+bool is_wireguard_key(std::string_view text) {
+  return decode(text).has_value();
+}
 
 }  // namespace ployz

@@ -1,7 +1,7 @@
 #include "drivers/wireguard/wireguard_overlay.h"
 
-#include <cerrno>
 #include <algorithm>
+#include <cerrno>
 #include <format>
 #include <optional>
 
@@ -22,7 +22,9 @@ constexpr std::chrono::milliseconds kToolTimeout{10000};  // each takes some 5 m
 
 const std::string kInterface(kOverlayInterface);
 
-bool interface_exists() { return ::if_nametoindex(kInterface.c_str()) != 0; }
+bool interface_exists() {
+  return ::if_nametoindex(kInterface.c_str()) != 0;
+}
 
 Status run_tool(std::vector<std::string> argv, std::string input = {}) {
   RunOptions options;
@@ -190,8 +192,8 @@ Status WireguardOverlay::set_peers(const std::vector<Peer>& peers) {
     return fail(Code::precondition, "overlay: the interface is not up", "ensure_up comes first");
   }
   std::erase_if(attempts_, [&](const auto& attempt) {
-    return std::ranges::none_of(
-        peers, [&](const Peer& peer) { return peer.public_key == attempt.first; });
+    return std::ranges::none_of(peers,
+                                [&](const Peer& peer) { return peer.public_key == attempt.first; });
   });
   std::vector<WantedPeer> wanted;
   std::map<std::string, std::string> endpoint_of;
@@ -199,9 +201,8 @@ Status WireguardOverlay::set_peers(const std::vector<Peer>& peers) {
     wanted.push_back(choose_locked(peer, *state));
     endpoint_of[peer.public_key] = wanted.back().endpoint;
   }
-  TRY(write_if_changed(wg_file(),
-                       std::string(interface_part(*stored)) + peer_sections(peers, endpoint_of),
-                       0600));
+  TRY(write_if_changed(
+      wg_file(), std::string(interface_part(*stored)) + peer_sections(peers, endpoint_of), 0600));
   std::vector<std::string> changes = peer_changes(*state, wanted);
   if (changes.empty()) return {};
   changes.insert(changes.begin(), {"wg", "set", kInterface});

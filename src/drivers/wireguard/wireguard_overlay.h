@@ -2,8 +2,8 @@
 // `ployz-wg`. The unit ployz-wireguard.service makes the interface, from files this driver writes:
 // so it comes up at boot, and again after a crash of wireguard-go, without a daemon of ours.
 //
-// Files in `directory`, which the unit names: wg.conf (0600: key, port, peers with the endpoint that
-// was in use last), ip.batch, firewall.nft. See overlay_files.h for what is in them and why.
+// Files in `directory`, which the unit names: wg.conf (0600: key, port, peers with the endpoint
+// that was in use last), ip.batch, firewall.nft. See overlay_files.h for what is in them and why.
 #pragma once
 
 #include <chrono>

@@ -89,12 +89,12 @@ TEST(PeerCheck, KeysSubnetsAndEndpoints) {
 }
 
 TEST(OverlayFiles, TheKeyFileIsWhatWgReads) {
-  const std::string peers = peer_sections({{kKeyB, "10.101.1.0/24", {"192.0.2.7:1"}},
-                                           {kKeyA, "10.101.2.0/24", {}}},
-                                          {{kKeyB, "192.0.2.7:1"}});
+  const std::string peers =
+      peer_sections({{kKeyB, "10.101.1.0/24", {"192.0.2.7:1"}}, {kKeyA, "10.101.2.0/24", {}}},
+                    {{kKeyB, "192.0.2.7:1"}});
   const std::string file = interface_section(config()) + peers;
-  EXPECT_EQ(file, "[Interface]\nPrivateKey = " + kKeyA + "\nListenPort = 51820\n[Peer]\nPublicKey = " +
-                      kKeyB +
+  EXPECT_EQ(file, "[Interface]\nPrivateKey = " + kKeyA +
+                      "\nListenPort = 51820\n[Peer]\nPublicKey = " + kKeyB +
                       "\nAllowedIPs = 10.101.1.0/24\nPersistentKeepalive = 25\n"
                       "Endpoint = 192.0.2.7:1\n[Peer]\nPublicKey = " +
                       kKeyA + "\nAllowedIPs = 10.101.2.0/24\nPersistentKeepalive = 25\n");
@@ -173,9 +173,9 @@ TEST(PeerChanges, OnlyWhatDiffersIsMentioned) {
   EXPECT_THAT(peer_changes(state, {{same.peer, "192.0.2.3:1", true}}),
               ElementsAre("peer", "same", "remove", "peer", "same", "endpoint", "192.0.2.3:1",
                           "persistent-keepalive", "25", "allowed-ips", "10.101.1.0/24"));
-  EXPECT_THAT(peer_changes(state, {{{"same", "10.101.2.0/24", {}}, ""}}),
-              ElementsAre("peer", "same", "persistent-keepalive", "25", "allowed-ips",
-                          "10.101.2.0/24"));
+  EXPECT_THAT(
+      peer_changes(state, {{{"same", "10.101.2.0/24", {}}, ""}}),
+      ElementsAre("peer", "same", "persistent-keepalive", "25", "allowed-ips", "10.101.2.0/24"));
 }
 
 }  // namespace
