@@ -1,4 +1,6 @@
 // The rights of a leaf connection, the reload that adds and removes one, and the mirrors.
+#include <iostream>
+
 #include <gtest/gtest.h>
 
 #include "contract/control_store_world.h"
@@ -228,6 +230,102 @@ TEST_F(NatsLeafNodes, MirrorsFollowAndCatchUp) {
   NatsCommitLog on_leaf(*m2_);
   expect_error(on_leaf.append(kShop, sequence, "x"), Code::unavailable);
   expect_error(on_leaf.newest(kShop), Code::unavailable);
+}
+
+TEST_F(NatsLeafNodes, AFrozenStoreIsNoticedAndALeafThatRestartsGoesOn) {
+  std::mutex mutex;
+  std::vector<std::string> seen;
+  NatsCommitLog on_leaf(*m2_);
+  const auto followed = on_leaf.follow(
+      [&](const StoredCommit& commit) {
+        const std::lock_guard lock(mutex);
+        seen.push_back(commit.bytes);
+      },
+      [] {});
+  ASSERT_TRUE(followed);
+  NatsCommitLog log(*m1_);
+  uint64_t sequence = *log.append(kShop, 0, "1");
+  const auto saw = [&](const std::string& bytes) {
+    return eventually([&] {
+      const std::lock_guard lock(mutex);
+      return std::ranges::contains(seen, bytes);
+    });
+  };
+  ASSERT_TRUE(saw("1"));
+  cluster_.of("m2").kill();
+  sequence = *log.append(kShop, sequence, "2");
+  cluster_.of("m2").start();
+  EXPECT_TRUE(saw("2"));
+  const auto frozen_at = std::chrono::steady_clock::now();
+  cluster_.hub().freeze();
+  EXPECT_TRUE(eventually([&] {
+    const auto read = on_leaf.newest(kShop);
+    return !read && read.error().code == Code::unavailable;
+  }));
+  EXPECT_LT(std::chrono::steady_clock::now() - frozen_at, std::chrono::seconds(20));
+  cluster_.hub().thaw();
+  EXPECT_TRUE(eventually([&] { return on_leaf.newest(kShop).has_value(); }));
+  ASSERT_TRUE(on_leaf.append(kShop, sequence, "3"));
+  EXPECT_TRUE(saw("3"));
+  const std::lock_guard lock(mutex);
+  EXPECT_EQ(seen, (std::vector<std::string>{"1", "2", "3"}));
+}
+
+// Numbers for docs; only gross limits are asserted.
+TEST_F(NatsLeafNodes, Latency) {
+  NatsRpc m1(*m1_);
+  NatsRpc m2(*m2_);
+  NatsRpc m3(*m3_);
+  const auto served1 = serve(m1, "m1");
+  const auto served3 = serve(m3, "m3");
+  ASSERT_TRUE(answers(m2, "m3") && answers(m2, "m1") && answers(m1, "m3"));
+  const auto median_us = [](const std::function<bool()>& once) {
+    std::vector<int64_t> times;
+    for (int i = 0; i < 201; ++i) {
+      const auto start = std::chrono::steady_clock::now();
+      EXPECT_TRUE(once());
+      times.push_back(std::chrono::duration_cast<std::chrono::microseconds>(
+                          std::chrono::steady_clock::now() - start)
+                          .count());
+    }
+    std::ranges::sort(times);
+    return times[times.size() / 2];
+  };
+  int n = 0;
+  const auto put = [&](NatsConnection& connection) {
+    return median_us([&] {
+      return NatsKeyValue(connection).create(Bucket::plans, std::to_string(n++), "v").has_value();
+    });
+  };
+  const auto call = [&](NatsRpc& rpc, const char* to) {
+    return median_us(
+        [&] { return rpc.call({MachineId(to), Target::agent, "s"}, 1, kLong).has_value(); });
+  };
+  std::cout << "median us: put direct " << put(*m1_) << ", put via leaf " << put(*m2_)
+            << ", call m1 to m1 " << call(m1, "m1") << ", m1 to m3 " << call(m1, "m3")
+            << ", m2 to m1 " << call(m2, "m1") << ", m2 to m3 " << call(m2, "m3") << "\n";
+}
+
+TEST(NatsLeafUsers, TwoHundredAreNoBurden) {
+  NatsServer server("m1");
+  server.config().leaf_listen = LeafListen{"127.0.0.1", free_port()};
+  std::string seed;
+  for (int i = 2; i <= 201; ++i) {
+    const Nkey key = Nkey::generate();
+    seed = key.seed();
+    server.config().leaves.push_back({MachineId(std::format("m{}", i)), key.public_key()});
+  }
+  server.write_config();
+  const auto start = std::chrono::steady_clock::now();
+  server.start();
+  while (!is_port_open(server.config().leaf_listen->port)) std::this_thread::yield();
+  const auto ready = std::chrono::steady_clock::now() - start;
+  RawLeaf last(server.config().leaf_listen->port, "m201", seed);
+  EXPECT_TRUE(last.flush());
+  std::cout << "200 leaf users: " << std::filesystem::file_size(server.directory() + "/nats.conf")
+            << " bytes, ready in "
+            << std::chrono::duration_cast<std::chrono::milliseconds>(ready).count() << " ms\n";
+  EXPECT_LT(ready, std::chrono::seconds(5));
 }
 
 }  // namespace
