@@ -297,7 +297,9 @@ TEST_F(AdmissionsTest, TwoOperatorsAtOnceGetDifferentSubnets) {
 TEST_F(AdmissionsTest, TheEngineListsTheOperation) {
   const OperationId id = admit()->admission.operation;
   ThreadExecutor executor;
-  Engine engine({.self = kFirst}, {store_, store_, rpc_, clock_, entropy_, executor});
+  EngineConfig config;
+  config.self = kFirst;
+  Engine engine(config, {store_, store_, rpc_, clock_, entropy_, executor});
   const auto listed = engine.operations(10);
   ASSERT_TRUE(listed) << listed.error().line();
   ASSERT_EQ(listed->size(), 1u);
