@@ -24,10 +24,11 @@
 
 namespace ployz {
 
-// A peer that is silent this long is tried at its next endpoint (Overlay::set_peers)…
-inline constexpr uint64_t kSilentPeerMs = 15'000;
-// … this often. A handshake is retried by WireGuard every 5 s, so each endpoint gets two.
-inline constexpr uint64_t kRotateEveryMs = 10'000;
+// A peer without a handshake for this long has no session (REJECT_AFTER_TIME in WireGuard's paper,
+// 6.1; live sessions shake hands every two minutes): it is tried at its next endpoint…
+inline constexpr uint64_t kSilentPeerMs = 180'000;
+// … this often: the driver gives an endpoint two seconds, a handshake is one round trip.
+inline constexpr uint64_t kRotateEveryMs = 3'000;
 
 struct MeshKeeperConfig {
   MachineId self;
