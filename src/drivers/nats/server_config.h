@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -57,7 +58,7 @@ struct NatsServerConfig {
   std::string data_dir = "/var/lib/ployz";
   uint64_t epoch = 1;                     // of the store; every epoch has a directory of its own
   uint64_t max_file_bytes = 64ULL << 30;  // the file system's own limit comes first
-  std::vector<NatsUser> users;  // of this machine: every machine has its own server
+  std::vector<NatsUser> users;            // of this machine: every machine has its own server
   // The store machine. Adding or removing a leaf needs a reload, which drops nobody else.
   std::optional<LeafListen> leaf_listen;
   std::vector<LeafUser> leaves;
@@ -69,6 +70,12 @@ struct NatsServerConfig {
 [[nodiscard]] std::string inbox_prefix(const MachineId& machine, NatsRole role);
 // "<data>/nats/store/<epoch>".
 [[nodiscard]] std::string store_directory(const std::string& data_dir, uint64_t epoch);
+// "<data>/nats/mirror/<epoch>": a leaf node's own JetStream, which holds mirrors only.
+[[nodiscard]] std::string mirror_directory(const std::string& data_dir, uint64_t epoch);
+// "m-<machine>": its JetStream domain. The store's is "ployz", and only the store has it.
+[[nodiscard]] std::string mirror_domain(const MachineId& machine);
+// Where a leaf listener's mappings send what nobody may do (connection.cc tells it to the caller).
+inline constexpr std::string_view kRefused = "$JS.REFUSED.";
 // "<data>/nats/leaf.nk": the leaf seed, read by nats-server itself, which runs as user `nats`. So
 // it lives in the directory that belongs to that user (set-group-ID 2750, ployz-nats.service) and
 // has mode 0640; root writes it, group `nats` reads it.
