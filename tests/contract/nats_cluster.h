@@ -31,9 +31,8 @@ class NatsCluster {
       leaf_seeds_[id] = key.seed();
       hub_.config().leaves.push_back({MachineId(id), key.public_key()});
       NatsServerConfig& config = leaf->config();
-      std::filesystem::create_directory(leaf->directory() + "/nats");
-      const std::string seed_file = leaf_seed_file(leaf->directory());
-      std::ofstream(seed_file) << key.seed();
+      const std::string seed_file = leaf->directory() + "/leaf.nk";
+      std::ofstream(seed_file) << leaf_seed_text(key.seed());
       config.remote = LeafRemote{
           std::format("nats-leaf://127.0.0.1:{}", hub_.config().leaf_listen->port), seed_file};
       leaf->write_config();

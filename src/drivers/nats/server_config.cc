@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <format>
 #include <span>
 
@@ -269,11 +270,16 @@ leafnodes {{
 leafnodes {{
   reconnect: "500ms"
   remotes: [
-    {{ url: "{}", nkey: "{}", account: PLOYZ }}
+    {{
+      url: "{}"
+      account: PLOYZ
+      include "{}"
+    }}
   ]
 }}
 )",
-                     config.remote->url, config.remote->seed_file);
+                     config.remote->url,
+                     std::filesystem::path(config.remote->seed_file).filename().string());
 }
 
 }  // namespace
@@ -288,6 +294,10 @@ std::string store_directory(const std::string& data_dir, uint64_t epoch) {
 
 std::string leaf_seed_file(const std::string& data_dir) {
   return data_dir + "/nats/leaf.nk";
+}
+
+std::string leaf_seed_text(std::string_view seed) {
+  return std::format("nkey: {}\n", seed);
 }
 
 std::string mirror_directory(const std::string& data_dir, uint64_t epoch) {
