@@ -3,20 +3,13 @@
 
 #include "contract/control_store_contract.h"
 #include "contract/control_store_faults_contract.h"
+#include "contract/nats_leaf_store.h"
 #include "contract/nats_server.h"
 #include "drivers/nats/commit_log.h"
 #include "drivers/nats/jetstream.h"
 
 namespace ployz::contract {
 namespace {
-
-struct Client {
-  explicit Client(std::unique_ptr<NatsConnection> connected)
-      : connection(std::move(connected)), commits(*connection), records(*connection) {}
-  std::unique_ptr<NatsConnection> connection;
-  NatsCommitLog commits;
-  NatsKeyValue records;
-};
 
 class NatsWorld : public ControlStoreWorld {
  public:
@@ -44,7 +37,7 @@ class NatsWorld : public ControlStoreWorld {
 
   bool crash() override {
     server_->kill();
-    for (Client* client : {&first_, &second_}) {
+    for (StoreClient* client : {&first_, &second_}) {
       while (client->connection->connected()) std::this_thread::yield();
     }
     return true;
@@ -67,12 +60,16 @@ class NatsWorld : public ControlStoreWorld {
 
  private:
   std::unique_ptr<NatsServer> server_;
-  Client first_;
-  Client second_;
+  StoreClient first_;
+  StoreClient second_;
 };
 
 std::unique_ptr<ControlStoreWorld> make() {
   return std::make_unique<NatsWorld>();
+}
+
+std::unique_ptr<ControlStoreWorld> make_leaf() {
+  return std::make_unique<LeafStoreWorld>();
 }
 
 TEST(NatsStore, StreamsAreMadeOnceAndChecked) {
@@ -142,5 +139,8 @@ TEST(NatsStore, HistoryReachesOverForeignMessages) {
 INSTANTIATE_TEST_SUITE_P(Nats, CommitLogContract, testing::Values(&make));
 INSTANTIATE_TEST_SUITE_P(Nats, KeyValueContract, testing::Values(&make));
 INSTANTIATE_TEST_SUITE_P(Nats, ControlStoreFaults, testing::Values(&make));
+INSTANTIATE_TEST_SUITE_P(NatsLeaf, CommitLogContract, testing::Values(&make_leaf));
+INSTANTIATE_TEST_SUITE_P(NatsLeaf, KeyValueContract, testing::Values(&make_leaf));
+INSTANTIATE_TEST_SUITE_P(NatsLeaf, ControlStoreFaults, testing::Values(&make_leaf));
 
 }  // namespace ployz::contract

@@ -2,6 +2,7 @@
 #include <map>
 
 #include "contract/machine_rpc_contract.h"
+#include "contract/nats_cluster.h"
 #include "contract/nats_server.h"
 #include "drivers/nats/rpc.h"
 
@@ -49,8 +50,57 @@ class NatsRpcWorld : public MachineRpcWorld {
   std::map<std::pair<std::string, Target>, std::unique_ptr<Client>> clients_;
 };
 
+// Every machine's agent and router on that machine's own server; m1 is the store machine.
+class LeafRpcWorld : public MachineRpcWorld {
+ public:
+  explicit LeafRpcWorld(std::string caller) : caller_(std::move(caller)) {}
+
+  MachineRpc& caller() override { return client(caller_, Target::agent).rpc; }
+  MachineRpc& server(const std::string& machine, Target target) override {
+    return client(machine, target).rpc;
+  }
+  bool await(std::unique_lock<std::mutex>& lock, std::condition_variable& changed,
+             const std::function<bool()>& done) override {
+    return changed.wait_for(lock, std::chrono::seconds(30), done);
+  }
+  NatsConnection& connection(const std::string& machine) {
+    return *client(machine, Target::agent).connection;
+  }
+  NatsCluster& cluster() { return cluster_; }
+
+ private:
+  struct Client {
+    explicit Client(std::unique_ptr<NatsConnection> connected)
+        : connection(std::move(connected)), rpc(*connection) {}
+    std::unique_ptr<NatsConnection> connection;
+    NatsRpc rpc;
+  };
+  Client& client(const std::string& machine, Target target) {
+    const std::lock_guard lock(mutex_);
+    auto& client = clients_[{machine, target}];
+    if (!client) {
+      client = std::make_unique<Client>(
+          cluster_.connect(machine, target == Target::agent ? NatsRole::daemon : NatsRole::router));
+    }
+    return *client;
+  }
+
+  const std::string caller_;
+  NatsCluster cluster_;
+  std::mutex mutex_;
+  std::map<std::pair<std::string, Target>, std::unique_ptr<Client>> clients_;
+};
+
 std::unique_ptr<MachineRpcWorld> make() {
   return std::make_unique<NatsRpcWorld>();
+}
+
+std::unique_ptr<MachineRpcWorld> make_from_leaf() {
+  return std::make_unique<LeafRpcWorld>("m2");
+}
+
+std::unique_ptr<MachineRpcWorld> make_from_store() {
+  return std::make_unique<LeafRpcWorld>("m1");
 }
 
 constexpr std::chrono::milliseconds kLong{20'000};
@@ -150,5 +200,7 @@ TEST(NatsRpcReal, AServerThatRestartsIsServedAgain) {
 }  // namespace
 
 INSTANTIATE_TEST_SUITE_P(Nats, MachineRpcContract, testing::Values(&make));
+INSTANTIATE_TEST_SUITE_P(NatsFromLeaf, MachineRpcContract, testing::Values(&make_from_leaf));
+INSTANTIATE_TEST_SUITE_P(NatsFromStore, MachineRpcContract, testing::Values(&make_from_store));
 
 }  // namespace ployz::contract

@@ -43,14 +43,19 @@ inline uint16_t free_port() {
 class NatsServer {
  public:
   // Machines "m1", "m2", "m3", each with its daemon and router; m1's daemon manages the streams.
-  NatsServer() {
+  NatsServer() : NatsServer({"m1", "m2", "m3"}) {}
+  // One machine's own server, with that machine's users only.
+  explicit NatsServer(const char* machine) : NatsServer(std::vector<std::string>{machine}) {}
+
+ private:
+  explicit NatsServer(const std::vector<std::string>& machines) {
     std::string pattern = std::filesystem::temp_directory_path() / "ployz-nats-XXXXXX";
     EXPECT_NE(mkdtemp(pattern.data()), nullptr);
     directory_ = pattern;
-    config_.machine = MachineId("m1");
+    config_.machine = MachineId(machines.front());
     config_.port = free_port();
     config_.data_dir = directory_;
-    for (const std::string machine : {"m1", "m2", "m3"}) {
+    for (const std::string& machine : machines) {
       for (const NatsRole role : {NatsRole::daemon, NatsRole::router}) {
         const Nkey key = Nkey::generate();
         seeds_[{machine, role}] = key.seed();
@@ -61,6 +66,7 @@ class NatsServer {
     write_config();
   }
 
+ public:
   ~NatsServer() {
     kill();
     std::error_code ignored;
@@ -96,6 +102,7 @@ class NatsServer {
   void reload() const { ::kill(pid_, SIGHUP); }
 
   NatsServerConfig& config() { return config_; }
+  [[nodiscard]] const std::string& directory() const { return directory_; }
   void write_config() {
     const auto text = server_config_text(config_);
     ASSERT_TRUE(text) << text.error().line();

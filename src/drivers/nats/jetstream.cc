@@ -103,7 +103,12 @@ std::string_view Message::header(std::string_view key) const {
 }
 
 Result<Json> api(NatsConnection& connection, std::string_view call, const Json& request) {
-  const std::string subject = std::format("$JS.{}.API.{}", connection.config().domain, call);
+  return api_of(connection, connection.config().domain, call, request);
+}
+
+Result<Json> api_of(NatsConnection& connection, std::string_view domain, std::string_view call,
+                    const Json& request) {
+  const std::string subject = std::format("$JS.{}.API.{}", domain, call);
   auto reply = connection.request({subject, request.is_null() ? "" : to_text(request), {}});
   if (!reply) return fail(std::move(reply).error());
   return parse_answer(*reply, call);
@@ -119,7 +124,10 @@ uint64_t err_code(const Error& error) {
 Result<uint64_t> append(NatsConnection& connection, NatsRequest message, uint64_t expected) {
   message.headers.emplace_back("Nats-Expected-Last-Subject-Sequence", std::to_string(expected));
   const std::string subject = message.subject;
-  auto reply = connection.request(std::move(message));
+  if (subject.starts_with("$KV.")) {
+    message.subject = std::format("$JS.{}.API.{}", connection.config().domain, subject);
+  }
+  auto reply = connection.request(message);
   if (!reply) return fail(std::move(reply).error());
   const Json answer = TRY(parse_answer(*reply, subject));
   const auto sequence = get_uint(answer, "seq");

@@ -34,11 +34,15 @@ struct Message {
 // effect none, except a timeout.
 [[nodiscard]] Result<Json> api(NatsConnection& connection, std::string_view call,
                                const Json& request);
+// The same of another JetStream domain than the connection's.
+[[nodiscard]] Result<Json> api_of(NatsConnection& connection, std::string_view domain,
+                                  std::string_view call, const Json& request);
 // The server's error code, 0 when the error is not the server's.
 [[nodiscard]] uint64_t err_code(const Error& error);
 
 // Stores a message if the subject's newest sequence is `expected` (0: has none); returns its
-// sequence once it is on disk. `conflict`, effect none: it is not.
+// sequence once it is on disk. `conflict`, effect none: it is not. A record ("$KV.…") is sent by
+// way of the domain's API: a leaf node keeps the plain subject to itself (2.10).
 [[nodiscard]] Result<uint64_t> append(NatsConnection& connection, NatsRequest message,
                                       uint64_t expected);
 // Nullopt: none. Effect of errors: none.

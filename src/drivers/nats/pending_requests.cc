@@ -1,6 +1,17 @@
 #include "drivers/nats/pending_requests.h"
 
+#include <sodium.h>
+
 namespace ployz {
+namespace {
+
+uint64_t random_token() {
+  uint64_t token = 0;
+  randombytes_buf(&token, sizeof token);
+  return token;
+}
+
+}  // namespace
 
 PendingRequests::Batch::Batch(PendingRequests& owner, size_t size)
     : owner_(owner), replies_(size), missing_(size) {}
@@ -12,7 +23,8 @@ PendingRequests::Batch::~Batch() {
 
 uint64_t PendingRequests::Batch::expect(size_t index, std::string_view subject) {
   const std::lock_guard lock(owner_.mutex_);
-  const uint64_t token = owner_.next_token_++;
+  uint64_t token = random_token();
+  while (owner_.entries_.contains(token)) token = random_token();
   owner_.entries_[token] = {this, index, std::string(subject)};
   tokens_.push_back(token);
   return token;

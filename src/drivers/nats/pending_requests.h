@@ -29,7 +29,9 @@ class PendingRequests {
     Batch(const Batch&) = delete;
     Batch& operator=(const Batch&) = delete;
 
-    // Request `index` is about to be published to `subject`; the token its reply must carry.
+    // Request `index` is about to be published to `subject`; the token its reply must carry. It
+    // cannot be guessed, so a reply comes from who was asked: over leaf nodes the server does not
+    // ensure that (server_config.h).
     [[nodiscard]] uint64_t expect(size_t index, std::string_view subject);
     // Settles request `index` without a reply; the last word is the first.
     void settle(size_t index, Reply reply);
@@ -62,7 +64,6 @@ class PendingRequests {
   void settle_locked(Batch& batch, size_t index, Reply reply);
 
   std::mutex mutex_;
-  uint64_t next_token_ = 1;
   std::map<uint64_t, Entry> entries_;
 };
 

@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <format>
+#include <span>
 
+#include "drivers/nats/mirrors.h"
 #include "drivers/nats/nkey.h"
 
 namespace ployz {
@@ -12,6 +15,18 @@ namespace {
 // Clients say the first; the server of that domain rewrites it to the second before it looks at
 // permissions (2.10), a leaf node passes it on.
 constexpr std::array<std::string_view, 2> kApi{"$JS.ployz.API.", "$JS.API."};
+// What a machine needs of the store. Creating a consumer: named with a filter, or a mirror's.
+constexpr std::array<std::string_view, 4> kReadCalls{"STREAM.INFO.*", "STREAM.MSG.GET.*",
+                                                     "CONSUMER.CREATE.*", "CONSUMER.CREATE.*.>"};
+// What nobody may ask of a store that hears other machines. Creating and changing streams is among
+// it: that is done before the store begins to listen for leaves.
+constexpr std::array<std::string_view, 12> kRefusedCalls{
+    "STREAM.CREATE.*",     "STREAM.UPDATE.*",  "STREAM.DELETE.*", "STREAM.PURGE.*",
+    "STREAM.MSG.DELETE.*", "STREAM.RESTORE.*", "STREAM.PEER.>",   "STREAM.TEMPLATE.>",
+    "CONSUMER.DELETE.*.*", "ACCOUNT.>",        "META.>",          "SERVER.>"};
+// What the daemon may ask of its own machine's mirrors, by their names.
+constexpr std::array<std::string_view, 4> kMirrorCalls{"STREAM.CREATE.", "STREAM.INFO.",
+                                                       "STREAM.DELETE.", "STREAM.MSG.GET."};
 // Steps may run for minutes before they answer; the engine waits no longer than this for any.
 constexpr std::string_view kReplyWindow = "1h";
 
@@ -28,24 +43,70 @@ bool is_path(std::string_view text) {
          });
 }
 
+bool is_address(std::string_view text) {
+  return !text.empty() && std::ranges::all_of(text, [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || c == '.' || c == ':';
+  });
+}
+
+// "nats-leaf://<address>:<port>".
+bool is_leaf_url(std::string_view text) {
+  constexpr std::string_view scheme = "nats-leaf://";
+  if (!text.starts_with(scheme)) return false;
+  text.remove_prefix(scheme.size());
+  return std::ranges::all_of(text,
+                             [](char c) {
+                               return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') ||
+                                      std::string_view(".:[]").contains(c);
+                             }) &&
+         text.contains(':');
+}
+
+std::string host_port(const std::string& address, uint16_t port) {
+  return address.contains(':') ? std::format("[{}]:{}", address, port)
+                               : std::format("{}:{}", address, port);
+}
+
 std::string_view role_name(NatsRole role) {
   return role == NatsRole::daemon ? "daemon" : "router";
 }
 
-std::vector<std::string> may_publish(const NatsUser& user) {
-  std::vector<std::string> subjects;
-  std::vector<std::string_view> calls;
-  if (user.role == NatsRole::router) {
-    subjects = {"$JS.FC.COMMITS.>"};
-    calls = {"STREAM.INFO.COMMITS", "STREAM.MSG.GET.COMMITS", "CONSUMER.CREATE.COMMITS.>"};
-  } else {
-    subjects = {"ployz.rpc.>", "ployz.commit.*", "$KV.>", "$JS.FC.>"};
-    calls = {"STREAM.INFO.*", "STREAM.MSG.GET.*", "CONSUMER.CREATE.*.>"};
-    if (user.manages_streams) calls.insert(calls.end(), {"STREAM.CREATE.*", "STREAM.UPDATE.*"});
-  }
+void add_calls(std::vector<std::string>& subjects, std::span<const std::string_view> calls,
+               bool through_leaf) {
   for (const std::string_view call : calls) {
-    for (const std::string_view api : kApi) subjects.push_back(std::string(api).append(call));
+    subjects.push_back(std::string(kApi[0]).append(call));
+    // On a leaf node the plain form would reach its own JetStream.
+    if (!through_leaf) subjects.push_back(std::string(kApi[1]).append(call));
   }
+}
+
+void add_mirror_calls(std::vector<std::string>& subjects, const MachineId& machine) {
+  for (const std::string& stream : mirror_streams()) {
+    for (const std::string_view call : kMirrorCalls) {
+      subjects.push_back(std::format("$JS.{}.API.{}{}", mirror_domain(machine), call, stream));
+      subjects.push_back(std::format("$JS.API.{}{}", call, stream));
+    }
+  }
+}
+
+std::vector<std::string> may_publish(const NatsUser& user, bool through_leaf) {
+  if (user.role == NatsRole::router) {
+    std::vector<std::string> subjects{"$JS.FC.COMMITS.>"};
+    constexpr std::array<std::string_view, 3> calls{"STREAM.INFO.COMMITS", "STREAM.MSG.GET.COMMITS",
+                                                    "CONSUMER.CREATE.COMMITS.>"};
+    add_calls(subjects, calls, through_leaf);
+    return subjects;
+  }
+  std::vector<std::string> subjects{"ployz.rpc.>", "ployz.commit.*", "$JS.FC.>"};
+  add_calls(subjects, kReadCalls, through_leaf);
+  subjects.push_back(std::string(kApi[0]) + "$KV.>");
+  if (through_leaf) {
+    add_mirror_calls(subjects, user.machine);
+    return subjects;
+  }
+  subjects.push_back("$KV.>");
+  constexpr std::array<std::string_view, 2> managing{"STREAM.CREATE.*", "STREAM.UPDATE.*"};
+  if (user.manages_streams) add_calls(subjects, managing, through_leaf);
   return subjects;
 }
 
@@ -63,9 +124,10 @@ std::string list(const std::vector<std::string>& subjects) {
   return "[" + text + "]";
 }
 
-std::string user_text(const NatsUser& user) {
+std::string user_text(const NatsUser& user, bool through_leaf) {
   return std::format(R"(      {{ # {} {}
         nkey: {}
+        allowed_connection_types: ["STANDARD"]
         permissions {{
           publish {{ allow: {} }}
           subscribe {{ allow: {} }}
@@ -74,23 +136,90 @@ std::string user_text(const NatsUser& user) {
       }}
 )",
                      user.machine.str(), role_name(user.role), user.public_key,
-                     list(may_publish(user)), list(may_subscribe(user)), kReplyWindow);
+                     list(may_publish(user, through_leaf)), list(may_subscribe(user)),
+                     kReplyWindow);
+}
+
+// A leaf connection carries what the machine's own server let its users send. Its replies go to
+// anybody's inbox: allow_responses does not reach across (the rights told to the leaf's server
+// have no place for it), so it is that server that restricts them, and inboxes are not guessable.
+std::string leaf_user_text(const LeafUser& leaf) {
+  std::vector<std::string> publish{"ployz.rpc.>", "ployz.commit.*", "$JS.FC.>", "_INBOX.>"};
+  add_calls(publish, kReadCalls, true);
+  publish.push_back(std::string(kApi[0]) + "$KV.>");
+  const std::string id = leaf.machine.str();
+  const std::vector<std::string> subscribe{std::format("ployz.rpc.{}.>", id),
+                                           std::format("_INBOX.{}.>", id)};
+  return std::format(R"(      {{ # {} leaf
+        nkey: {}
+        allowed_connection_types: ["LEAFNODE"]
+        permissions {{
+          publish {{ allow: {} }}
+          subscribe {{ allow: {} }}
+        }}
+      }}
+)",
+                     id, leaf.public_key, list(publish), list(subscribe));
+}
+
+// nats-server (2.10) does not check what arrives over a leaf connection against the user's rights
+// to publish; it relies on the leaf's own server. Mappings hold for everything that arrives, so
+// what must never happen is mapped to where nobody listens.
+std::string mappings_text() {
+  std::string text;
+  const auto refuse = [&text](std::string_view from, std::string_view to) {
+    std::string target;
+    for (int n = 1; const char c : to)
+      target += c == '*' ? std::format("${}", n++) : std::string(1, c);
+    text += std::format("      \"{}\": \"{}\"\n", from, target);
+  };
+  for (const std::string_view call : kRefusedCalls) {
+    for (const std::string_view api : kApi) {
+      refuse(std::string(api).append(call), std::string(kRefused).append(call));
+    }
+  }
+  refuse("$SYS.>", std::string(kRefused) + "SYS.>");
+  // Deliveries of the store. It does not come past here itself, so nobody can forge them.
+  refuse("_INBOX.*.*.*.f.>", std::string(kRefused) + "INBOX.*.*.*.f.>");
+  return std::format("    mappings {{\n{}    }}\n", text);
+}
+
+Status check_leaves(const NatsServerConfig& config) {
+  if (config.leaf_listen && config.remote) {
+    return fail(Code::invalid, "a NATS server is the store's or a leaf node, not both");
+  }
+  if (!config.leaves.empty() && !config.leaf_listen) {
+    return fail(Code::invalid, "leaf users without a leaf listener");
+  }
+  if (config.leaf_listen && !is_address(config.leaf_listen->address)) {
+    return fail(Code::invalid, std::format("'{}' is not an address", config.leaf_listen->address));
+  }
+  for (const LeafUser& leaf : config.leaves) {
+    if (!is_id(leaf.machine.str()) || !is_user_public_key(leaf.public_key)) {
+      return fail(Code::invalid, std::format("the leaf user of machine '{}' has no valid key",
+                                             leaf.machine.str()));
+    }
+  }
+  if (!config.remote) return {};
+  if (!is_leaf_url(config.remote->url)) {
+    return fail(Code::invalid, std::format("'{}' is not a leaf URL", config.remote->url),
+                "write nats-leaf://address:port");
+  }
+  if (!is_path(config.remote->seed_file)) {
+    return fail(Code::invalid, std::format("'{}' is not an absolute path without quotes",
+                                           config.remote->seed_file));
+  }
+  return {};
 }
 
 Status check_config(const NatsServerConfig& config) {
-  if (config.leaf_listen || config.remote) {
-    return fail(Code::unsupported, "leaf nodes cannot be configured yet");
-  }
   if (config.users.empty()) return fail(Code::invalid, "a NATS server without users");
   if (!is_id(config.machine.str())) return fail(Code::invalid, "a machine without an id");
   if (!is_path(config.data_dir)) {
     return fail(Code::invalid,
                 std::format("'{}' is not an absolute path without quotes", config.data_dir));
   }
-  const bool address_ok = std::ranges::all_of(config.listen_address, [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || c == '.' || c == ':';
-  });
-  if (config.listen_address.empty() || !address_ok) {
+  if (!is_address(config.listen_address)) {
     return fail(Code::invalid, std::format("'{}' is not an address", config.listen_address));
   }
   for (const NatsUser& user : config.users) {
@@ -99,7 +228,58 @@ Status check_config(const NatsServerConfig& config) {
                                              user.machine.str()));
     }
   }
-  return {};
+  return check_leaves(config);
+}
+
+std::string jetstream_text(const NatsServerConfig& config) {
+  const bool mirrors = config.remote.has_value();
+  const std::string_view sync =
+      mirrors
+          ? R"(  # Mirrors only: what a crash loses is fetched again.
+  sync_interval: "2s")"
+          : R"(  # Acknowledge after fsync: the default acknowledges up to two minutes before it.
+  sync_interval: always)";
+  return std::format(R"(jetstream {{
+  store_dir: "{}"
+  domain: {}
+{}
+  max_memory_store: 256MB
+  max_file_store: {}
+}}
+)",
+                     mirrors ? mirror_directory(config.data_dir, config.epoch)
+                             : store_directory(config.data_dir, config.epoch),
+                     mirrors ? mirror_domain(config.machine) : "ployz", sync,
+                     config.max_file_bytes);
+}
+
+std::string leafnodes_text(const NatsServerConfig& config) {
+  if (config.leaf_listen) {
+    // Who gives no key is put into an account of its own that holds nothing and reaches nothing.
+    return std::format(R"(
+leafnodes {{
+  listen: "{}"
+  no_advertise: true
+  authorization {{ account: NOBODY, timeout: 3 }}
+}}
+)",
+                       host_port(config.leaf_listen->address, config.leaf_listen->port));
+  }
+  if (!config.remote) return {};
+  return std::format(R"(
+leafnodes {{
+  reconnect: "500ms"
+  remotes: [
+    {{
+      url: "{}"
+      account: PLOYZ
+      include "{}"
+    }}
+  ]
+}}
+)",
+                     config.remote->url,
+                     std::filesystem::path(config.remote->seed_file).filename().string());
 }
 
 }  // namespace
@@ -116,15 +296,27 @@ std::string leaf_seed_file(const std::string& data_dir) {
   return data_dir + "/nats/leaf.nk";
 }
 
+std::string leaf_seed_text(std::string_view seed) {
+  return std::format("nkey: {}\n", seed);
+}
+
+std::string mirror_directory(const std::string& data_dir, uint64_t epoch) {
+  return std::format("{}/nats/mirror/{}", data_dir, epoch);
+}
+
+std::string mirror_domain(const MachineId& machine) {
+  return "m-" + machine.str();
+}
+
 Result<std::string> server_config_text(const NatsServerConfig& config) {
   TRY(check_config(config));
-  const bool v6 = config.listen_address.contains(':');
   std::string users;
-  for (const NatsUser& user : config.users) users += user_text(user);
+  for (const NatsUser& user : config.users) users += user_text(user, config.remote.has_value());
+  for (const LeafUser& leaf : config.leaves) users += leaf_user_text(leaf);
   return std::format(R"(# Written by ployzd; changes are lost.
-# store epoch {0}
-server_name: "ployz-{1}"
-listen: "{2}{3}{4}:{5}"
+# store epoch {}
+server_name: "ployz-{}"
+listen: "{}"
 
 # Time and source are the journal's business.
 logtime: false
@@ -133,27 +325,23 @@ logtime: false
 max_payload: 8MB
 max_pending: 256MB
 write_deadline: "10s"
+# A peer that vanished is noticed after three of these.
+ping_interval: "5s"
+ping_max: 2
 
-jetstream {{
-  store_dir: "{6}"
-  domain: ployz
-  # Acknowledge after fsync: the default acknowledges up to two minutes before it.
-  sync_interval: always
-  max_memory_store: 256MB
-  max_file_store: {7}
-}}
-
+{}{}
 accounts {{
   PLOYZ {{
     jetstream: enabled
     users: [
-{8}    ]
-  }}
-}}
+{}    ]
+{}  }}
+{}}}
 )",
-                     config.epoch, config.machine.str(), v6 ? "[" : "", config.listen_address,
-                     v6 ? "]" : "", config.port, store_directory(config.data_dir, config.epoch),
-                     config.max_file_bytes, users);
+                     config.epoch, config.machine.str(),
+                     host_port(config.listen_address, config.port), jetstream_text(config),
+                     leafnodes_text(config), users, config.leaf_listen ? mappings_text() : "",
+                     config.leaf_listen ? "  NOBODY {}\n" : "");
 }
 
 }  // namespace ployz

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.h"
@@ -45,7 +46,7 @@ struct LeafListen {
 // server, not a reload.
 struct LeafRemote {
   std::string url;        // "nats-leaf://10.101.0.1:7422"
-  std::string seed_file;  // the machine's own; see leaf_seed_file()
+  std::string seed_file;  // beside the configuration; see leaf_seed_file()
 };
 
 struct NatsServerConfig {
@@ -57,7 +58,7 @@ struct NatsServerConfig {
   std::string data_dir = "/var/lib/ployz";
   uint64_t epoch = 1;                     // of the store; every epoch has a directory of its own
   uint64_t max_file_bytes = 64ULL << 30;  // the file system's own limit comes first
-  std::vector<NatsUser> users;  // of this machine: every machine has its own server
+  std::vector<NatsUser> users;            // of this machine: every machine has its own server
   // The store machine. Adding or removing a leaf needs a reload, which drops nobody else.
   std::optional<LeafListen> leaf_listen;
   std::vector<LeafUser> leaves;
@@ -69,10 +70,19 @@ struct NatsServerConfig {
 [[nodiscard]] std::string inbox_prefix(const MachineId& machine, NatsRole role);
 // "<data>/nats/store/<epoch>".
 [[nodiscard]] std::string store_directory(const std::string& data_dir, uint64_t epoch);
-// "<data>/nats/leaf.nk": the leaf seed, read by nats-server itself, which runs as user `nats`. So
-// it lives in the directory that belongs to that user (set-group-ID 2750, ployz-nats.service) and
-// has mode 0640; root writes it, group `nats` reads it.
+// "<data>/nats/mirror/<epoch>": a leaf node's own JetStream, which holds mirrors only.
+[[nodiscard]] std::string mirror_directory(const std::string& data_dir, uint64_t epoch);
+// "m-<machine>": its JetStream domain. The store's is "ployz", and only the store has it.
+[[nodiscard]] std::string mirror_domain(const MachineId& machine);
+// Where a leaf listener's mappings send what nobody may do (connection.cc tells it to the caller).
+inline constexpr std::string_view kRefused = "$JS.REFUSED.";
+// "<data>/nats/leaf.nk": what the configuration includes (2.10 takes a seed only in its own text),
+// with leaf_seed_text() as content; beside the configuration, because that is where the server
+// looks. It runs as user `nats`, so the file lies in the directory of that user (set-group-ID
+// 2750, ployz-nats.service) with mode 0640: root writes it, group `nats` reads it. The seed in
+// `keys/` stays root's alone.
 [[nodiscard]] std::string leaf_seed_file(const std::string& data_dir);
+[[nodiscard]] std::string leaf_seed_text(std::string_view seed);
 // `invalid`: a key, id or path that could not be quoted, or no user at all (a server without users
 // lets anybody in).
 [[nodiscard]] Result<std::string> server_config_text(const NatsServerConfig& config);

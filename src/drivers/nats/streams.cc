@@ -85,6 +85,12 @@ std::string record_subject(Bucket bucket, std::string_view key) {
   return std::format("$KV.{}.{}", to_string(bucket), key);
 }
 
+std::vector<std::string> all_streams() {
+  std::vector<std::string> names{std::string(kCommitStream)};
+  for (const Bucket bucket : kBuckets) names.push_back(bucket_stream(bucket));
+  return names;
+}
+
 Status ensure_streams(NatsConnection& connection, int replicas) {
   TRY(ensure_stream(connection, commit_config(replicas)));
   for (const Bucket bucket : kBuckets) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "drivers/nats/connection.h"
@@ -19,6 +20,7 @@ inline constexpr std::string_view kEpochKey = "epoch";  // in Bucket::meta: deci
 [[nodiscard]] std::string commit_subject(const NamespaceName& name_space);
 [[nodiscard]] std::string bucket_stream(Bucket bucket);                         // "KV_leases"
 [[nodiscard]] std::string record_subject(Bucket bucket, std::string_view key);  // "$KV.leases.x"
+[[nodiscard]] std::vector<std::string> all_streams();
 
 // Creates what is missing, with `replicas` copies (1, 3 or 5); what is there is left as it is,
 // unless it would lose messages (`precondition`). Needs a user with `manages_streams`. May be
