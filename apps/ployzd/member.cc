@@ -7,6 +7,7 @@
 #include "drivers/nats/commit_log.h"
 #include "drivers/nats/connection.h"
 #include "drivers/nats/key_value.h"
+#include "drivers/nats/mirrors.h"
 #include "drivers/nats/rpc.h"
 #include "drivers/nats/server_config.h"
 #include "drivers/sqlite/step_journal.h"
@@ -16,6 +17,8 @@
 
 namespace ployz {
 namespace {
+
+constexpr auto kMirrorRetry = std::chrono::seconds(10);
 
 class NatsMember final : public Member {
  public:
@@ -41,7 +44,12 @@ class NatsMember final : public Member {
                  drivers.clock, [](const std::string& line) { spdlog::warn("{}", line); }}),
         mesh_(identity_.machine.id, {keeper_, drivers.echo, drivers.prober, drivers.executor}) {}
 
-  Status serve() {
+  Status serve(Clock& clock) {
+    if (identity_.mirrors) {
+      mirrors_ = std::jthread([this, &clock](const std::stop_token& stop) {
+        keep_mirrors(clock, stop);
+      });
+    }
     service_ = TRY(rpc_.serve(identity_.machine.id, Target::agent,
                               [this](const std::string& command, const Json& request) {
                                 return MeshAgent::knows(command) ? mesh_.handle(command, request)
@@ -58,6 +66,16 @@ class NatsMember final : public Member {
   Admissions& admissions() override { return admissions_; }
 
  private:
+  // Until they are there; from then on nats-server keeps them up by itself.
+  void keep_mirrors(Clock& clock, const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+      const Status made = ensure_mirrors(*connection_, identity_.machine.id);
+      if (made) return;
+      spdlog::warn("mirrors of the store cannot be made yet: {}", made.error().line());
+      clock.sleep_for(kMirrorRetry, stop);
+    }
+  }
+
   // What must accept connections on a machine's overlay address before it becomes a member.
   static std::vector<uint16_t> proof_ports() { return {}; }
 
@@ -80,6 +98,7 @@ class NatsMember final : public Member {
   ReloadedUsers users_;
   MeshKeeper keeper_;
   MeshAgent mesh_;
+  std::jthread mirrors_;
   std::unique_ptr<Subscription> service_;  // last: its handlers end before what they use
 };
 
@@ -111,7 +130,7 @@ Result<std::unique_ptr<Member>> Member::join(const Identity& identity, const Con
   auto member = std::make_unique<NatsMember>(
       identity, config, paths, TRY(NatsConnection::open(std::move(nats))),
       TRY(open_step_journal(paths.step_journal(), drivers.clock)), drivers);
-  TRY(member->serve());
+  TRY(member->serve(drivers.clock));
   return member;
 }
 
