@@ -6,6 +6,7 @@
 #include "components.h"
 #include "mesh/roster.h"
 #include "mesh/rtt.h"
+#include "ports/step_request.h"
 
 namespace ployz {
 namespace {
@@ -95,7 +96,7 @@ Result<std::vector<MachineReport>> Backend::machines() {
   const Roster roster = TRY(read_roster(member->records()));
   std::vector<MachineRpc::Call> calls;
   for (const Machine& machine : roster.machines) {
-    calls.push_back({{machine.id, Target::agent, "facts"}, Json{{"images", Json::array()}}});
+    calls.push_back({{machine.id, Target::agent, "facts"}, to_json(FactsRequest{})});
     calls.push_back({{machine.id, Target::router, "ping"}, Json::object()});
   }
   const auto answers = member->rpc().call_all(calls, kMachineTimeout);

@@ -26,7 +26,10 @@ Result<bool> write_nats_config(const Identity& identity, const Paths& paths, Sto
                    TRY(nkey_at(paths.router_seed())).public_key(), false}};
   if (!identity.machine.stores) {
     config.remote = LeafRemote{std::format("nats-leaf://{}:{}", identity.store_address, kLeafPort),
-                               paths.leaf_seed().string()};
+                               leaf_seed_file(config.data_dir)};
+    // A copy in the form and the place that nats-server takes it from.
+    const std::string seed = TRY(nkey_at(paths.leaf_seed())).seed();
+    TRY(write_file(config.remote->seed_file, leaf_seed_text(seed), kGroupReadable));
   } else if (stage == StoreStage::serves) {
     config.leaf_listen = LeafListen{identity.machine.overlay_address, kLeafPort};
     for (const StoreUser& leaf : leaves) config.leaves.push_back({leaf.machine, leaf.public_key});

@@ -14,8 +14,6 @@ namespace ployz {
 namespace {
 
 constexpr mode_t kSecret = 0600;
-// nats-server reads its own seed, through the folder's group (ployz-nats.service).
-constexpr mode_t kGroupSecret = 0640;
 
 std::string host_name() {
   char name[256] = {};
@@ -28,11 +26,11 @@ std::string host_name() {
 
 }  // namespace
 
-Result<Nkey> nkey_at(const std::filesystem::path& path, mode_t mode) {
+Result<Nkey> nkey_at(const std::filesystem::path& path) {
   const auto seed = TRY(read_file(path));
   if (seed) return Nkey::from_seed(*seed);
   const Nkey key = Nkey::generate();
-  TRY(write_file(path, key.seed(), mode));
+  TRY(write_file(path, key.seed(), kSecret));
   return key;
 }
 
@@ -54,7 +52,7 @@ Result<Identity> ensure_self(const Config& config, const Paths& paths,
     machine.name = host_name();
   }
   machine.version = version();
-  machine.nats_public_key = TRY(nkey_at(paths.leaf_seed(), kGroupSecret)).public_key();
+  machine.nats_public_key = TRY(nkey_at(paths.leaf_seed())).public_key();
   machine.wireguard_public_key =
       TRY(wireguard_public_key(TRY(wireguard_key_at(paths.wireguard_key()))));
   machine.endpoints = TRY(local_endpoints(config.cluster_cidr, kOverlayPort));

@@ -18,7 +18,7 @@ namespace ployz {
 [[nodiscard]] SelfRecord self_record_of(const Identity& identity, uint64_t now_ms);
 
 // The key in this file, made when there is none.
-[[nodiscard]] Result<Nkey> nkey_at(const std::filesystem::path& path, mode_t mode = 0600);
+[[nodiscard]] Result<Nkey> nkey_at(const std::filesystem::path& path);
 [[nodiscard]] Result<std::string> wireguard_key_at(const std::filesystem::path& path);
 
 }  // namespace ployz

@@ -60,7 +60,9 @@ Result<Machine> Admissions::activate(const MachineId& machine, const MeshEvents&
   note(attempt, std::format("asking machine {} and {} members", admission.machine.name,
                             roster.machines.size()));
   TRY(prove(admission.machine, roster.machines, cancel));
-  note(attempt, "overlay, agent, router and transfer port answer");
+  std::string ports;
+  for (const uint16_t port : config_.proof_ports) ports += std::format(", port {}", port);
+  note(attempt, std::format("overlay{}, agent and router answer", ports));
   return make_member(attempt.addition, admission.machine);
 }
 
