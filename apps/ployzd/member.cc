@@ -1,23 +1,32 @@
 #include "member.h"
 
+#include <spdlog/spdlog.h>
+
 #include "agent/stream_commands.h"
 #include "base/files.h"
+#include "base/version.h"
 #include "drivers/nats/commit_log.h"
 #include "drivers/nats/connection.h"
 #include "drivers/nats/key_value.h"
+#include "drivers/nats/mirrors.h"
 #include "drivers/nats/rpc.h"
 #include "drivers/nats/server_config.h"
 #include "drivers/sqlite/step_journal.h"
 #include "drivers/transfer/tcp_transfers.h"
+#include "mesh/mesh_agent.h"
+#include "mesh/mesh_keeper.h"
+#include "nats_files.h"
 
 namespace ployz {
 namespace {
 
+constexpr auto kMirrorRetry = std::chrono::seconds(10);
+
 class NatsMember final : public Member {
  public:
-  NatsMember(Identity identity, const Config& config, std::unique_ptr<NatsConnection> connection,
-             std::unique_ptr<StepJournal> journal, std::unique_ptr<Transfers> transfers,
-             const Paths& paths, const LocalDrivers& drivers)
+  NatsMember(Identity identity, const Config& config, const Paths& paths,
+             std::unique_ptr<NatsConnection> connection, std::unique_ptr<StepJournal> journal,
+             std::unique_ptr<Transfers> transfers, const LocalDrivers& drivers)
       : identity_(std::move(identity)),
         connection_(std::move(connection)),
         commits_(*connection_),
@@ -31,13 +40,26 @@ class NatsMember final : public Member {
         streams_({drivers.containers, drivers.images, *transfers_, drivers.clock},
                  paths.image_spool()),
         engine_(engine_config(config, identity_.machine.id),
-                {commits_, records_, rpc_, drivers.clock, drivers.entropy, drivers.executor}) {}
+                {commits_, records_, rpc_, drivers.clock, drivers.entropy, drivers.executor}),
+        admissions_({identity_.machine.id, std::string(version()), proof_ports()},
+                    {records_, rpc_, drivers.clock, drivers.entropy}),
+        users_(identity_, paths, drivers.units),
+        keeper_({identity_.machine.id},
+                {records_, drivers.overlay, identity_.machine.stores ? &users_ : nullptr,
+                 drivers.clock, [](const std::string& line) { spdlog::warn("{}", line); }}),
+        mesh_(identity_.machine.id, {keeper_, drivers.echo, drivers.prober, drivers.executor}) {}
 
-  Status serve() {
+  Status serve(Clock& clock) {
+    if (identity_.mirrors) {
+      mirrors_ = std::jthread([this, &clock](const std::stop_token& stop) {
+        keep_mirrors(clock, stop);
+      });
+    }
     service_ = TRY(rpc_.serve(identity_.machine.id, Target::agent,
                               [this](const std::string& command, const Json& request) {
                                 if (auto done = streams_.handle(command, request)) return *done;
-                                return agent_.handle(command, request);
+                                return MeshAgent::knows(command) ? mesh_.handle(command, request)
+                                                                 : agent_.handle(command, request);
                               }));
     return {};
   }
@@ -48,8 +70,22 @@ class NatsMember final : public Member {
   KeyValue& records() override { return records_; }
   MachineRpc& rpc() override { return rpc_; }
   Transfers& transfers() override { return *transfers_; }
+  Admissions& admissions() override { return admissions_; }
 
  private:
+  // Until they are there; from then on nats-server keeps them up by itself.
+  void keep_mirrors(Clock& clock, const std::stop_token& stop) {
+    while (!stop.stop_requested()) {
+      const Status made = ensure_mirrors(*connection_, identity_.machine.id);
+      if (made) return;
+      spdlog::warn("mirrors of the store cannot be made yet: {}", made.error().line());
+      clock.sleep_for(kMirrorRetry, stop);
+    }
+  }
+
+  // What must accept connections on a machine's overlay address before it becomes a member.
+  static std::vector<uint16_t> proof_ports() { return {}; }
+
   static EngineConfig engine_config(const Config& config, const MachineId& self) {
     EngineConfig engine;
     engine.self = self;
@@ -67,6 +103,11 @@ class NatsMember final : public Member {
   Agent agent_;
   StreamCommands streams_;  // its fetches end before transfers_
   Engine engine_;
+  Admissions admissions_;
+  ReloadedUsers users_;
+  MeshKeeper keeper_;
+  MeshAgent mesh_;
+  std::jthread mirrors_;
   std::unique_ptr<Subscription> service_;  // last: its handlers end before what they use
 };
 
@@ -96,12 +137,12 @@ Result<std::unique_ptr<Member>> Member::join(const Identity& identity, const Con
   nats.name = "ployzd@" + identity.machine.name;
   nats.inbox_prefix = inbox_prefix(identity.machine.id, NatsRole::daemon);
   auto member = std::make_unique<NatsMember>(
-      identity, config, TRY(NatsConnection::open(std::move(nats))),
+      identity, config, paths, TRY(NatsConnection::open(std::move(nats))),
       TRY(open_step_journal(paths.step_journal(), drivers.clock)),
       TRY(TcpTransfers::listen({.address = identity.machine.overlay_address,
                                 .port = config.zfs_transfer_port})),
-      paths, drivers);
-  TRY(member->serve());
+      drivers);
+  TRY(member->serve(drivers.clock));
   return member;
 }
 

@@ -13,6 +13,8 @@ struct Paths {
   [[nodiscard]] std::filesystem::path identity() const { return data / "machine.json"; }
   [[nodiscard]] std::filesystem::path daemon_seed() const { return data / "keys/daemon.nk"; }
   [[nodiscard]] std::filesystem::path router_seed() const { return data / "keys/router.nk"; }
+  [[nodiscard]] std::filesystem::path leaf_seed() const { return data / "keys/leaf.nk"; }
+  [[nodiscard]] std::filesystem::path wireguard_key() const { return data / "keys/wireguard.key"; }
   [[nodiscard]] std::filesystem::path step_journal() const { return data / "agent/steps.sqlite"; }
   // Archives of images while they are sent to other machines; files without names.
   [[nodiscard]] std::filesystem::path image_spool() const { return data / "agent/spool"; }
@@ -27,6 +29,7 @@ namespace unit {
 inline constexpr auto kNats = "ployz-nats.service";
 inline constexpr auto kHaproxy = "ployz-haproxy.service";
 inline constexpr auto kKnot = "ployz-knot.service";
+inline constexpr auto kWireguard = "ployz-wireguard.service";
 inline constexpr auto kRouter = "ployz-router.service";
 }  // namespace unit
 

@@ -230,6 +230,27 @@ Result<Json> ApiClient::mesh_init(const MeshInitRequest& request, const EventSin
   return change(json_request("/v1/mesh/init", to_json(request)), events);
 }
 
+Result<Json> ApiClient::machine_admit(const Json& record, std::string_view name,
+                                      const EventSink& events) const {
+  return change(json_request("/v1/machines/admit", {{"record", record}, {"name", name}}), events);
+}
+
+Result<Json> ApiClient::machine_activate(std::string_view id, const EventSink& events) const {
+  return change(request_of("POST", std::format("/v1/machines/{}/activate", escaped(id))), events);
+}
+
+Result<Json> ApiClient::machine_withdraw(std::string_view id) const {
+  return call(request_of("DELETE", std::format("/v1/machines/{}/admission", escaped(id))));
+}
+
+Result<Json> ApiClient::mesh_join(const Json& bundle, const EventSink& events) const {
+  return change(json_request("/v1/mesh/join", bundle), events);
+}
+
+Result<Json> ApiClient::mesh_destroy(bool force, const EventSink& events) const {
+  return change(request_of("POST", std::format("/v1/mesh/destroy?force={}", force)), events);
+}
+
 Result<Json> ApiClient::deploy(const ManifestBody& manifest, const EventSink& events) const {
   return change(manifest_request("/v1/deploy", manifest), events);
 }

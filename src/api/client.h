@@ -34,6 +34,8 @@ class ApiClient {
   [[nodiscard]] Result<Json> status() const { return get("/v1/status"); }
   [[nodiscard]] Result<Json> mesh() const { return get("/v1/mesh"); }
   [[nodiscard]] Result<Json> machines() const { return get("/v1/machines"); }
+  [[nodiscard]] Result<Json> self_record() const { return get("/v1/machines/self"); }
+  [[nodiscard]] Result<Json> machine_rtt() const { return get("/v1/rtt"); }
   [[nodiscard]] Result<Json> namespaces() const { return get("/v1/namespaces"); }
   [[nodiscard]] Result<Json> namespace_inspect(std::string_view name) const;
   [[nodiscard]] Result<Json> log(std::string_view name, uint64_t limit) const;
@@ -60,6 +62,14 @@ class ApiClient {
   // when this side goes away.
   [[nodiscard]] Result<Json> mesh_init(const MeshInitRequest& request,
                                        const EventSink& events) const;
+  // `record` as self_record() of the joining machine answered; `name`: instead of its own.
+  [[nodiscard]] Result<Json> machine_admit(const Json& record, std::string_view name,
+                                           const EventSink& events) const;
+  [[nodiscard]] Result<Json> machine_activate(std::string_view id, const EventSink& events) const;
+  [[nodiscard]] Result<Json> machine_withdraw(std::string_view id) const;
+  // `bundle` as machine_admit() answered.
+  [[nodiscard]] Result<Json> mesh_join(const Json& bundle, const EventSink& events) const;
+  [[nodiscard]] Result<Json> mesh_destroy(bool force, const EventSink& events) const;
   [[nodiscard]] Result<Json> deploy(const ManifestBody& manifest, const EventSink& events) const;
   [[nodiscard]] Result<Json> namespace_rm(std::string_view name, bool volumes,
                                           const EventSink& events) const;

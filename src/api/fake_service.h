@@ -20,15 +20,20 @@ class FakeService : public ApiService {
   std::vector<Operation> operation_list;
   std::vector<ImageInfo> image_list;
   Plan plan;
+  SelfRecord self;
+  JoinBundle bundle;        // of machine_admit, with the record's id and name
+  MachineReport activated;  // of machine_activate
+  std::vector<RttReport> rtt_list;
   std::vector<LogChunk> log_chunks;
   std::vector<DistributeReport> distribute_reports;
   std::vector<ImageStatus> image_statuses;
   ExecResult exec_result;
-  Operation result;              // of deploy, namespace_rm, resume and abort
-  std::vector<Event> events;     // told before that
-  std::optional<Error> error;    // returned by everything, when set
-  bool wait_for_cancel = false;  // deploy ends, `aborted`, only when it is canceled
-  bool follow_forever = false;   // logs end only when stopped
+  Operation result;                     // of deploy, namespace_rm, resume and abort
+  std::vector<Event> events;            // told before that
+  std::optional<Error> error;           // returned by everything, when set
+  std::optional<Error> activate_error;  // of machine_activate alone
+  bool wait_for_cancel = false;         // deploy ends, `aborted`, only when it is canceled
+  bool follow_forever = false;          // logs end only when stopped
 
   // What was asked.
   std::optional<DeployRequest> deployed;
@@ -36,6 +41,10 @@ class FakeService : public ApiService {
   std::optional<LogsRequest> logged;
   std::optional<ExecRequest> executed;
   std::optional<DistributeRequest> distributed;
+  std::optional<AdmitRequest> admitted;
+  std::optional<MachineId> activation, withdrawn;
+  std::optional<JoinBundle> joined;
+  std::optional<bool> destroyed;  // the value of `force`
   std::string loaded;
   std::atomic<int> deploys_done = 0;
   std::atomic<bool> logs_stopped = false;
@@ -48,6 +57,43 @@ class FakeService : public ApiService {
   }
   Result<MeshReport> mesh() override { return answer(mesh_report); }
   Result<std::vector<MachineReport>> machines() override { return answer(machine_list); }
+  Result<SelfRecord> self_record() override { return answer(self); }
+  Result<JoinBundle> machine_admit(const AdmitRequest& request, const EventSink& sink,
+                                   std::stop_token) override {
+    const std::lock_guard lock(mutex_);
+    admitted = request;
+    tell(sink);
+    auto out = bundle;
+    out.admission.machine.id = request.record.id;
+    out.admission.machine.name = request.name.empty() ? request.record.name : request.name;
+    return answer(out);
+  }
+  Result<MachineReport> machine_activate(const MachineId& machine, const EventSink& sink,
+                                         std::stop_token) override {
+    const std::lock_guard lock(mutex_);
+    activation = machine;
+    tell(sink);
+    if (activate_error) return fail(*activate_error);
+    return answer(activated);
+  }
+  Status machine_withdraw(const MachineId& machine) override {
+    const std::lock_guard lock(mutex_);
+    withdrawn = machine;
+    if (error) return fail(*error);
+    return {};
+  }
+  Result<MeshReport> mesh_join(const JoinBundle& what, const EventSink& sink) override {
+    joined = what;
+    tell(sink);
+    return answer(mesh_report);
+  }
+  Status mesh_destroy(bool force, const EventSink& sink) override {
+    destroyed = force;
+    tell(sink);
+    if (error) return fail(*error);
+    return {};
+  }
+  Result<std::vector<RttReport>> machine_rtt() override { return answer(rtt_list); }
   Result<Plan> deploy_preview(const DeployRequest& request) override {
     deployed = request;
     return answer(plan);
@@ -148,6 +194,7 @@ class FakeService : public ApiService {
   }
 
  private:
+  std::mutex mutex_;  // several machines are added at once
   template <class T>
   Result<T> answer(T value) const {
     if (error) return fail(*error);

@@ -41,7 +41,10 @@ struct ApiRoute {
 // Runs the handler; every outcome ends in `response`.
 void serve_route(const ApiRoute& route, RouteContext& context);
 
-namespace handlers {  // routes_read.cc, routes_change.cc, routes_stream.cc
+// Starts the call, tells its events as lines, then how it ended. The call goes on without a listener.
+[[nodiscard]] Status run_call(RouteContext& context, LiveOperations::Call call);
+
+namespace handlers {  // routes_read.cc, routes_change.cc, routes_machine.cc, routes_stream.cc
 Status status(RouteContext& c);
 Status mesh(RouteContext& c);
 Status machines(RouteContext& c);
@@ -62,6 +65,13 @@ Status namespace_rm(RouteContext& c);
 Status operation_resume(RouteContext& c);
 Status operation_abort(RouteContext& c);
 Status operation_events(RouteContext& c);
+Status self_record(RouteContext& c);
+Status machine_rtt(RouteContext& c);
+Status machine_admit(RouteContext& c);
+Status machine_activate(RouteContext& c);
+Status machine_withdraw(RouteContext& c);
+Status mesh_join(RouteContext& c);
+Status mesh_destroy(RouteContext& c);
 Status image_load(RouteContext& c);
 Status image_distribute(RouteContext& c);
 Status image_status(RouteContext& c);

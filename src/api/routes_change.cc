@@ -16,12 +16,6 @@ void tell(RouteContext& c, LiveOperation& live) {
   (void)c.response.line(result ? Json{{"result", *result}} : error_document(result.error()));
 }
 
-Status run(RouteContext& c, LiveOperations::Call call) {
-  auto live = TRY(c.live.start(std::move(call)));
-  tell(c, *live);
-  return {};
-}
-
 Result<Json> document_of(Result<Operation> operation) {
   return to_json(TRY(std::move(operation)), false);
 }
@@ -32,6 +26,12 @@ Result<OperationId> operation_id_of(RouteContext& c) {
 }
 
 }  // namespace
+
+Status run_call(RouteContext& context, LiveOperations::Call call) {
+  auto live = TRY(context.live.start(std::move(call)));
+  tell(context, *live);
+  return {};
+}
 
 Result<DeployRequest> deploy_request_of(const ApiRequest& request) {
   if (request.body.size() > kMaxBodyBytes)
@@ -54,7 +54,7 @@ namespace handlers {
 
 Status mesh_init(RouteContext& c) {
   auto request = TRY(mesh_init_request_from_json(TRY(parse_json(c.request.body))));
-  return run(
+  return run_call(
       c, [&service = c.service, request](const EventSink& events, std::stop_token) -> Result<Json> {
         return to_json(TRY(service.mesh_init(request, events)));
       });
@@ -62,8 +62,8 @@ Status mesh_init(RouteContext& c) {
 
 Status deploy(RouteContext& c) {
   auto request = TRY(deploy_request_of(c.request));
-  return run(c, [&service = c.service, request = std::move(request)](const EventSink& events,
-                                                                     std::stop_token cancel) {
+  return run_call(c, [&service = c.service, request = std::move(request)](const EventSink& events,
+                                                                          std::stop_token cancel) {
     return document_of(service.deploy(request, events, cancel));
   });
 }
@@ -73,9 +73,10 @@ Status namespace_rm(RouteContext& c) {
   TRY(check_dns_label(c.params.at(0), "namespace name"));
   request.name_space = NamespaceName(c.params.at(0));
   request.volumes = TRY(query_bool(c.request, "volumes", false));
-  return run(c, [&service = c.service, request](const EventSink& events, std::stop_token cancel) {
-    return document_of(service.namespace_rm(request, events, cancel));
-  });
+  return run_call(c,
+                  [&service = c.service, request](const EventSink& events, std::stop_token cancel) {
+                    return document_of(service.namespace_rm(request, events, cancel));
+                  });
 }
 
 Status image_distribute(RouteContext& c) {
@@ -100,7 +101,7 @@ Status operation_resume(RouteContext& c) {
     tell(c, *live);
     return {};
   }
-  return run(c, [&service = c.service, id](const EventSink& events, std::stop_token cancel) {
+  return run_call(c, [&service = c.service, id](const EventSink& events, std::stop_token cancel) {
     return document_of(service.resume(id, events, cancel));
   });
 }
@@ -112,7 +113,7 @@ Status operation_abort(RouteContext& c) {
     tell(c, *live);
     return {};
   }
-  return run(c, [&service = c.service, id](const EventSink& events, std::stop_token) {
+  return run_call(c, [&service = c.service, id](const EventSink& events, std::stop_token) {
     return document_of(service.abort(id, events));
   });
 }

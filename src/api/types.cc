@@ -2,6 +2,8 @@
 
 #include <format>
 
+#include "base/ulid.h"
+
 namespace ployz {
 namespace {
 
@@ -90,7 +92,20 @@ Json to_json(const MachineReport& report) {
           {"reachable", report.facts.has_value()},
           {"facts", report.facts ? to_json(*report.facts) : Json()},
           {"error", report.silent ? error_to_json(*report.silent) : Json()},
-          {"round_trip_us", report.round_trip_us}};
+          {"round_trip_us", report.round_trip_us},
+          {"endpoint", report.endpoint},
+          {"handshake_age_ms", report.handshake_age_ms ? Json(*report.handshake_age_ms) : Json()}};
+}
+
+Json to_json(const AdmitRequest& request) {
+  return {{"record", to_json(request.record)}, {"name", request.name}};
+}
+
+Json to_json(const RttReport& report) {
+  return {{"from", report.from.str()},     {"to", report.to.str()},
+          {"median_us", report.median_us}, {"deviation_us", report.deviation_us},
+          {"samples", report.samples},     {"lost", report.lost},
+          {"error", report.error}};
 }
 
 Json to_json(const EndpointReport& report) {
@@ -171,6 +186,16 @@ Result<MeshInitRequest> mesh_init_request_from_json(const Json& json) {
   TRY(only_fields(json, {"name"}));
   MeshInitRequest request{TRY(get_string(json, "name"))};
   TRY(check_dns_label(request.name, "network name"));
+  return request;
+}
+
+Result<AdmitRequest> admit_request_from_json(const Json& json) {
+  TRY(only_fields(json, {"record", "name"}));
+  AdmitRequest request{TRY(self_record_from_json(TRY(get_object(json, "record")))),
+                       TRY(get_string_or(json, "name", ""))};
+  if (!is_ulid(request.record.id.str()))
+    return fail(Code::invalid, "'record.id' is not a machine id");
+  TRY(check_dns_label(request.name.empty() ? request.record.name : request.name, "machine name"));
   return request;
 }
 

@@ -66,6 +66,9 @@ struct MachineReport {
   std::optional<MachineFacts> facts;  // when it answered
   std::optional<Error> silent;        // when it did not: why
   uint64_t round_trip_us = 0;
+  // Of the tunnel from the machine that answers; empty and nullopt for itself.
+  std::string endpoint = {};                      // in use
+  std::optional<uint64_t> handshake_age_ms = {};  // nullopt: none yet
 };
 
 struct AdmitRequest {
@@ -133,6 +136,8 @@ struct ExecRequest {
 [[nodiscard]] Json to_json(const MeshInitRequest& request);
 [[nodiscard]] Json to_json(const MeshReport& report);
 [[nodiscard]] Json to_json(const MachineReport& report);
+[[nodiscard]] Json to_json(const AdmitRequest& request);
+[[nodiscard]] Json to_json(const RttReport& report);
 [[nodiscard]] Json to_json(const EndpointReport& report);
 [[nodiscard]] Json to_json(const NamespaceReport& report);
 [[nodiscard]] Json to_json(const InstanceReport& report);
@@ -147,6 +152,7 @@ struct ExecRequest {
 // Requests are read strictly: an unknown field is `invalid`, because a misspelt option that is
 // ignored is an operation nobody asked for.
 [[nodiscard]] Result<MeshInitRequest> mesh_init_request_from_json(const Json& json);
+[[nodiscard]] Result<AdmitRequest> admit_request_from_json(const Json& json);
 [[nodiscard]] Result<ExecRequest> exec_request_from_json(const Json& json);
 [[nodiscard]] Result<DistributeRequest> distribute_request_from_json(const Json& json);
 

@@ -124,7 +124,15 @@ std::string list(const std::vector<std::string>& subjects) {
   return "[" + text + "]";
 }
 
-std::string user_text(const NatsUser& user, bool through_leaf) {
+// Answers to requests, never what a stream delivers (its inboxes have another token there).
+constexpr std::string_view kReplyInboxes = "_INBOX.*.*.*.r.*";
+
+// `reloads`: adding a leaf user reloads the server, and with that it forgets what may be answered
+// (measured, 2.10.27: a reply to a request from before the reload is a publish violation). So on
+// the store's machine whoever was asked must be allowed to answer without that memory.
+std::string user_text(const NatsUser& user, bool through_leaf, bool reloads) {
+  std::vector<std::string> publish = may_publish(user, through_leaf);
+  if (reloads) publish.emplace_back(kReplyInboxes);
   return std::format(R"(      {{ # {} {}
         nkey: {}
         allowed_connection_types: ["STANDARD"]
@@ -136,7 +144,7 @@ std::string user_text(const NatsUser& user, bool through_leaf) {
       }}
 )",
                      user.machine.str(), role_name(user.role), user.public_key,
-                     list(may_publish(user, through_leaf)), list(may_subscribe(user)),
+                     list(publish), list(may_subscribe(user)),
                      kReplyWindow);
 }
 
@@ -314,7 +322,9 @@ std::string mirror_domain(const MachineId& machine) {
 Result<std::string> server_config_text(const NatsServerConfig& config) {
   TRY(check_config(config));
   std::string users;
-  for (const NatsUser& user : config.users) users += user_text(user, config.remote.has_value());
+  for (const NatsUser& user : config.users) {
+    users += user_text(user, config.remote.has_value(), config.leaf_listen.has_value());
+  }
   for (const LeafUser& leaf : config.leaves) users += leaf_user_text(leaf);
   return std::format(R"(# Written by ployzd; changes are lost.
 # store epoch {}

@@ -1,0 +1,200 @@
+// The routes by which machines enter and leave a network: wire goldens, and client against server
+// over a real socket.
+#include <filesystem>
+#include <fstream>
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include "api/client.h"
+#include "api/fake_service.h"
+#include "api/routes.h"
+#include "api/server.h"
+
+namespace ployz {
+namespace {
+
+constexpr std::string_view kId = "01arz3ndektsv4rrffq69g5fav";
+
+Machine founder() {
+  Machine machine;
+  machine.id = MachineId("01arz3ndektsv4rrffq69g5fa1");
+  machine.name = "m1";
+  machine.subnet = "10.101.0.0/24";
+  machine.overlay_address = "10.101.0.1";
+  machine.endpoints = {"192.0.2.7:51820"};
+  machine.stores = true;
+  return machine;
+}
+
+SelfRecord record() {
+  return {MachineId(std::string(kId)),
+          "m2",
+          "0.1.0",
+          "wg=",
+          "UABC",
+          {"192.0.2.8:51820"},
+          1'700'000'000'000};
+}
+
+JoinBundle bundle() {
+  JoinBundle out;
+  out.network = {"prod", "10.101.0.0/16", 24, "cluster.local", "ployz.local"};
+  out.admission.machine = founder();
+  out.admission.machine.stores = false;
+  out.admission.operation = OperationId("01arz3ndektsv4rrffq69g5faw");
+  out.admission.expires_at_ms = 1'700'000'900'000;
+  out.machines = {founder()};
+  return out;
+}
+
+MachineReport silent() {
+  MachineReport report;
+  report.machine = founder();
+  report.silent = Error{Code::timeout, Effect::none, "m1 did not answer in 2 s", "is it up?", {}};
+  report.endpoint = "192.0.2.7:51820";
+  report.handshake_age_ms = 200'000;
+  return report;
+}
+
+RttReport pair() {
+  RttReport report;
+  report.from = founder().id;
+  report.to = record().id;
+  report.median_us = 1500;
+  report.deviation_us = 40;
+  report.samples = 9;
+  report.lost = 1;
+  return report;
+}
+
+void expect_golden(const std::string& name, const Json& json) {
+  const std::filesystem::path path = "src/api/testdata/" + name + ".json";
+  const std::string text = json.dump(2) + "\n";
+  if (std::getenv("PLOYZ_UPDATE_GOLDENS") != nullptr) {
+    std::filesystem::create_directories(path.parent_path());
+    std::ofstream(path, std::ios::binary) << text;
+  }
+  std::ifstream file(path, std::ios::binary);
+  const std::string found{std::istreambuf_iterator<char>(file), {}};
+  EXPECT_EQ(found, text) << path << ": PLOYZ_UPDATE_GOLDENS=1 rewrites it";
+}
+
+TEST(MachineTypes, Goldens) {
+  expect_golden("admit_request", to_json(AdmitRequest{record(), "web-1"}));
+  expect_golden("machine_report_silent", to_json(silent()));
+  expect_golden("rtt_report", to_json(pair()));
+}
+
+TEST(MachineTypes, AdmitRequestIsReadStrictly) {
+  const Json good = to_json(AdmitRequest{record(), "web-1"});
+  const auto read = admit_request_from_json(good);
+  ASSERT_TRUE(read) << read.error().line();
+  EXPECT_EQ(read->record, record());
+  EXPECT_EQ(read->name, "web-1");
+  const auto refused = [&](const std::function<void(Json&)>& change) {
+    Json json = good;
+    change(json);
+    const auto result = admit_request_from_json(json);
+    return !result && result.error().code == Code::invalid;
+  };
+  EXPECT_TRUE(refused([](Json& json) { json["nmae"] = "x"; }));
+  EXPECT_TRUE(refused([](Json& json) { json["name"] = "Not_A_Label"; }));
+  EXPECT_TRUE(refused([](Json& json) { json["record"]["id"] = "../x"; }));
+  EXPECT_TRUE(refused([](Json& json) { json["record"]["extra"] = 1; }));
+  EXPECT_TRUE(refused([](Json& json) { json.erase("record"); }));
+  EXPECT_TRUE(refused([](Json& json) { json = Json::array(); }));
+}
+
+class MachineRoutes : public testing::Test {
+ protected:
+  void SetUp() override {
+    char pattern[] = "/tmp/ployz-api-XXXXXX";
+    ASSERT_NE(::mkdtemp(pattern), nullptr);
+    folder_ = pattern;
+    Event event;
+    event.operation = OperationId("01arz3ndektsv4rrffq69g5faw");
+    event.text = "m1 lets it in";
+    service_.events = {event};
+    service_.bundle = bundle();
+    auto server = ApiServer::start({folder_ + "/sock", "no-such-group", 64}, service_);
+    ASSERT_TRUE(server) << server.error().line();
+    server_ = std::move(*server);
+  }
+  void TearDown() override {
+    server_.reset();
+    std::filesystem::remove_all(folder_);
+  }
+  ApiClient client() const { return ApiClient(folder_ + "/sock"); }
+  EventSink listen() {
+    return [this](const Event& event) { heard_.push_back(event.text); };
+  }
+
+  std::string folder_;
+  FakeService service_;
+  std::unique_ptr<ApiServer> server_;
+  std::vector<std::string> heard_;
+};
+
+TEST_F(MachineRoutes, AMachineIsAdmittedJoinsAndIsActivated) {
+  service_.self = record();
+  const auto self = client().self_record();
+  ASSERT_TRUE(self) << self.error().line();
+  EXPECT_EQ(self_record_from_json(*self), record());
+
+  const auto admitted = client().machine_admit(*self, "web-1", listen());
+  ASSERT_TRUE(admitted) << admitted.error().line();
+  EXPECT_EQ(heard_, std::vector<std::string>{"m1 lets it in"});
+  EXPECT_EQ(service_.admitted->record, record());
+  EXPECT_EQ(service_.admitted->name, "web-1");
+
+  service_.mesh_report.name = "prod";
+  const auto joined = client().mesh_join(*admitted, listen());
+  ASSERT_TRUE(joined) << joined.error().line();
+  EXPECT_EQ((*joined)["name"], "prod");
+  EXPECT_EQ(service_.joined->admission.machine.name, "web-1");
+  EXPECT_EQ(service_.joined->machines, std::vector<Machine>{founder()});
+
+  service_.activated.machine = founder();
+  const auto active = client().machine_activate(kId, listen());
+  ASSERT_TRUE(active) << active.error().line();
+  EXPECT_EQ((*active)["machine"]["name"], "m1");
+  EXPECT_EQ(service_.activation->str(), kId);
+}
+
+TEST_F(MachineRoutes, WithdrawDestroyAndRtt) {
+  const auto withdrawn = client().machine_withdraw(kId);
+  ASSERT_TRUE(withdrawn) << withdrawn.error().line();
+  EXPECT_EQ((*withdrawn)["outcome"], "withdrawn");
+  EXPECT_EQ(service_.withdrawn->str(), kId);
+  EXPECT_EQ(client().machine_withdraw("nonsense").error().code, Code::invalid);
+
+  ASSERT_TRUE(client().mesh_destroy(true, listen()));
+  EXPECT_EQ(service_.destroyed, true);
+  ASSERT_TRUE(client().mesh_destroy(false, listen()));
+  EXPECT_EQ(service_.destroyed, false);
+
+  service_.rtt_list = {pair()};
+  const auto rtt = client().machine_rtt();
+  ASSERT_TRUE(rtt) << rtt.error().line();
+  EXPECT_EQ((*rtt)["pairs"][0], to_json(pair()));
+}
+
+TEST_F(MachineRoutes, ErrorsOfTheServiceArriveWhole) {
+  service_.error = Error{Code::exists, Effect::none, "m2 is a member already", "machine ls", {}};
+  EXPECT_EQ(client().self_record().error(), *service_.error);
+  EXPECT_EQ(client().machine_admit(to_json(record()), "", listen()).error(), *service_.error);
+  EXPECT_EQ(client().machine_withdraw(kId).error(), *service_.error);
+  EXPECT_EQ(client().mesh_join(to_json(bundle()), listen()).error(), *service_.error);
+  EXPECT_EQ(client().mesh_destroy(false, listen()).error(), *service_.error);
+  EXPECT_EQ(client().machine_rtt().error(), *service_.error);
+  // A bundle of another version is refused before the service sees it.
+  service_.joined.reset();
+  Json newer = to_json(bundle());
+  newer["format"] = kAdmissionVersion + 1;
+  EXPECT_EQ(client().mesh_join(newer, listen()).error().code, Code::invalid);
+  EXPECT_FALSE(service_.joined);
+}
+
+}  // namespace
+}  // namespace ployz

@@ -1,0 +1,74 @@
+// Handlers of machines that enter and leave a network.
+#include "api/routes.h"
+#include "base/ulid.h"
+
+namespace ployz {
+namespace {
+
+Result<MachineId> machine_id_of(RouteContext& c) {
+  if (!is_ulid(c.params.at(0)))
+    return fail(Code::invalid, "that is not a machine id", "ployzctl machine ls --json");
+  return MachineId(c.params.at(0));
+}
+
+}  // namespace
+
+namespace handlers {
+
+Status self_record(RouteContext& c) {
+  c.response.reply(200, to_json(TRY(c.service.self_record())));
+  return {};
+}
+
+Status machine_rtt(RouteContext& c) {
+  Json pairs = Json::array();
+  for (const RttReport& report : TRY(c.service.machine_rtt())) pairs.push_back(to_json(report));
+  c.response.reply(200, {{"pairs", std::move(pairs)}});
+  return {};
+}
+
+Status machine_admit(RouteContext& c) {
+  auto request = TRY(admit_request_from_json(TRY(parse_json(c.request.body))));
+  return run_call(c,
+                  [&service = c.service, request = std::move(request)](
+                      const EventSink& events, std::stop_token cancel) -> Result<Json> {
+                    return to_json(TRY(service.machine_admit(request, events, cancel)));
+                  });
+}
+
+Status machine_activate(RouteContext& c) {
+  const auto id = TRY(machine_id_of(c));
+  return run_call(
+      c,
+      [&service = c.service, id](const EventSink& events, std::stop_token cancel) -> Result<Json> {
+        return to_json(TRY(service.machine_activate(id, events, cancel)));
+      });
+}
+
+Status machine_withdraw(RouteContext& c) {
+  const auto id = TRY(machine_id_of(c));
+  TRY(c.service.machine_withdraw(id));
+  c.response.reply(200, {{"outcome", "withdrawn"}, {"machine", id.str()}});
+  return {};
+}
+
+Status mesh_join(RouteContext& c) {
+  auto bundle = TRY(join_bundle_from_json(TRY(parse_json(c.request.body))));
+  return run_call(c,
+                  [&service = c.service, bundle = std::move(bundle)](
+                      const EventSink& events, std::stop_token) -> Result<Json> {
+                    return to_json(TRY(service.mesh_join(bundle, events)));
+                  });
+}
+
+Status mesh_destroy(RouteContext& c) {
+  const bool force = TRY(query_bool(c.request, "force", false));
+  return run_call(
+      c, [&service = c.service, force](const EventSink& events, std::stop_token) -> Result<Json> {
+        TRY(service.mesh_destroy(force, events));
+        return Json{{"outcome", "destroyed"}};
+      });
+}
+
+}  // namespace handlers
+}  // namespace ployz
