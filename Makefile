@@ -75,7 +75,7 @@ lab: ## what demo, test-e2e and bench need: programs, package, machine image, sa
 	@tools/setup machine samples
 
 fuzz: ## every fuzzer for FUZZ_SECONDS (60)
-	@tools/dev/build fuzz
+	@tools/dev/build fuzz fuzzers
 	@tools/dev/in-builder tools/dev/fuzz $(FUZZ_SECONDS)
 
 bench: ## ratios against docker run, Swarm and a static HAProxy

@@ -1,17 +1,14 @@
 // daemon: installs, removes and inspects the daemon, on this computer or in a machine container.
 #include <format>
 
-#include "base/files.h"
 #include "cli/commands.h"
+#include "cli/host_runtime.h"
 #include "cli/machine_container.h"
 #include "cli/render.h"
 #include "model/names.h"
 
 namespace ployz::cli {
 namespace {
-
-using std::chrono::minutes;
-using std::chrono::seconds;
 
 constexpr std::string_view kHostContext = "local";
 
@@ -56,35 +53,6 @@ Result<Answer> install_docker(Session& session, const Args& args) {
   return answer;
 }
 
-// One child process whose failure is refused with its own words.
-Status must(Session& session, Command command, std::string hint) {
-  RunOptions options;
-  options.timeout = minutes(10);
-  const std::string what = command.argv[0] + " " + command.argv.at(1);
-  const auto done = TRY(session.host().run(std::move(command), options));
-  if (done.ok()) return {};
-  return fail(Code::internal,
-              std::format("{}: {}", what, last_line(done.err.empty() ? done.out : done.err)),
-              std::move(hint));
-}
-
-Status check_host(Session& session) {
-  if (!session.host().is_root())
-    return fail(Code::precondition, "installing for the whole system needs root",
-                "sudo ployzctl …, or --runtime docker --service-mode user");
-  const auto release = TRY(read_file("/etc/os-release"));
-  const std::string text = release.value_or("");
-  if (!text.contains("VERSION_ID=\"13\"") || !text.contains("ID=debian"))
-    return fail(Code::unsupported, "this is not Debian 13",
-                "--runtime docker runs a Debian 13 machine in a container");
-  const Command running{{"systemctl", "is-system-running"}};
-  const auto state = session.host().run(running, {});
-  if (!state || state->out.starts_with("offline"))
-    return fail(Code::precondition, "systemd does not run here",
-                "--runtime docker runs a machine in a container");
-  return {};
-}
-
 Result<Answer> install_host(Session& session, const Args& args) {
   TRY(check_host(session));
   const Command query{{"dpkg-query", "--show", "--showformat", "${db:Status-Status}", "ployz"}};
@@ -92,6 +60,7 @@ Result<Answer> install_host(Session& session, const Args& args) {
   const bool installed = found.ok() && found.out == "installed";
   const auto package = args.get("package");
   if (!package.empty()) {
+    if (!installed) TRY(quiet_debian_units(session));
     session.progress("installing " + package);
     // apt takes a name with a slash for a file.
     const auto file = package.contains('/') ? package : "./" + package;
@@ -104,11 +73,7 @@ Result<Answer> install_host(Session& session, const Args& args) {
   }
   TRY(must(session, {{"systemctl", "enable", "--now", "ployzd.service"}}, "journalctl -u ployzd"));
   const ContextEntry entry{"/run/ployz/ployzd.sock", {}};
-  const auto* client = TRY(session.client_of(entry));
-  const auto answers = client->status();
-  if (!answers)
-    return fail(Code::unavailable, "ployzd was started but does not answer yet",
-                "journalctl -u ployzd; then the same command again");
+  TRY(await_daemon(session, entry));
   TRY(remember_context(session, std::string(kHostContext), entry));
   Answer answer;
   answer.document = {{"outcome", installed && package.empty() ? "unchanged" : "created"},
@@ -146,8 +111,10 @@ Result<Answer> run_uninstall(Session& session, const Args& args) {
   if (TRY(in_container(args))) return removed_answer(session, args.get_or("name", kDefaultMachine));
   if (!session.host().is_root()) return fail(Code::precondition, "this needs root", "sudo");
   TRY(must(session, {{"apt-get", "purge", "-y", "-q", "ployz"}}, "dpkg --audit"));
-  TRY(must(session, {{"rm", "-rf", "/var/lib/ployz"}}, ""));
-  return Answer{{{"outcome", "removed"}}, "ployz and /var/lib/ployz are gone\n"};
+  TRY(remove_from_host(session, std::string(kHostContext)));
+  return Answer{{{"outcome", "removed"}, {"runtime", "host"}},
+                "ployz is gone from this computer, with its containers and data\n"
+                "what it depended on stays installed: apt-get autoremove\n"};
 }
 
 Result<Answer> run_status(Session& session, const Args&) {
@@ -268,7 +235,8 @@ CommandSpec daemon_command() {
            .summary = "Install and start the daemon, and make its context the current one",
            .description = "With --runtime docker: a Debian 13 machine with systemd in a container "
                           "of this computer's engine.\nWith --runtime host: this Debian 13 "
-                          "machine, as root. Repeating it changes nothing.",
+                          "machine, as root; one that runs a HAProxy, Knot or NATS of its own is "
+                          "refused. Repeating it changes nothing.",
            .examples = {"ployzctl daemon install --runtime docker --service-mode user",
                         "ployzctl daemon install --runtime host --service-mode system --package "
                         "./ployz.deb"},

@@ -16,5 +16,16 @@ TEST(Manifest, Example) {
   ASSERT_TRUE(m) << m.error().line();
   std::puts(to_json(*m).dump(1).c_str());
 }
+
+// toml++ asserts that a key begins here (found by fuzz_manifest).
+TEST(Manifest, AHeaderThatNamesNoTableIsRefused) {
+  for (const auto* text : {"[;]", "[[;x]]", "[[\nname = 1", "[ =", "a = 1\n[{}]"}) {
+    const auto manifest = parse_manifest(text, "shop.toml");
+    ASSERT_FALSE(manifest) << text;
+    EXPECT_EQ(manifest.error().code, Code::invalid) << text;
+    EXPECT_TRUE(manifest.error().message.starts_with("shop.toml:")) << manifest.error().line();
+  }
+}
+
 }  // namespace
 }  // namespace ployz
