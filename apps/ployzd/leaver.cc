@@ -5,6 +5,7 @@
 #include "base/files.h"
 #include "base/subprocess.h"
 #include "drivers/haproxy/haproxy_config.h"
+#include "mesh/subnets.h"
 
 namespace ployz {
 namespace {
@@ -48,6 +49,19 @@ Status check_may_leave(Member* member, const LocalDrivers& drivers) {
                 std::format("network {} has other machines", member->identity().network), kHint);
   }
   return {};
+}
+
+void leave_records(Member& member, const LocalDrivers& drivers, const Progress& progress) {
+  const Machine& self = member.identity().machine;
+  if (self.stores) return;  // the store goes with it
+  const auto forget = [&]() -> Status {
+    const auto record = TRY(member.records().get(Bucket::machines, self.id.str()));
+    if (record) TRY(member.records().remove(Bucket::machines, self.id.str(), record->revision));
+    return release_subnet(member.records(), drivers.clock, self.id);
+  };
+  const Status forgotten = forget();
+  progress(forgotten ? "the network has forgotten this machine"
+                     : "the network still lists this machine: " + forgotten.error().line());
 }
 
 Status leave(Identity identity, const Paths& paths, const LocalDrivers& drivers,

@@ -11,6 +11,11 @@ namespace ployz {
 // `precondition`: it runs instances, or its network has other members.
 [[nodiscard]] Status check_may_leave(Member* member, const LocalDrivers& drivers);
 
+// The network forgets this machine: its record and its claim of a subnet. Its keys go next, so it can
+// never answer again, and a silent member would refuse every further machine. When the store is not
+// reached the record stays, and that is told.
+void leave_records(Member& member, const LocalDrivers& drivers, const Progress& progress);
+
 // Instances, units, tunnel, bridge, files. The identity is marked incomplete first.
 [[nodiscard]] Status leave(Identity identity, const Paths& paths, const LocalDrivers& drivers,
                            const Progress& progress);

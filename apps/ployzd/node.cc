@@ -101,9 +101,10 @@ Status Node::leave_network(bool force, const Progress& progress) {
   const std::scoped_lock lock(changing_);
   auto identity = TRY(load_identity(paths_.identity()));
   if (!identity) return {};
-  if (!force) {
+  {
     const auto member = this->member();
-    TRY(check_may_leave(member ? member->get() : nullptr, drivers_));
+    if (!force) TRY(check_may_leave(member ? member->get() : nullptr, drivers_));
+    if (member) leave_records(**member, drivers_, progress);
   }
   become(nullptr);
   return leave(*std::move(identity), paths_, drivers_, progress);

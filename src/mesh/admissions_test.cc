@@ -27,14 +27,14 @@ const MachineId kThird("01arz3ndektsv4rrffq69g5fac");
 class MovedClock final : public Clock {
  public:
   uint64_t ahead_ms = 0;
-  uint64_t wall_ms() override { return system_.wall_ms() + ahead_ms; }
-  uint64_t steady_ms() override { return system_.steady_ms(); }
+  uint64_t wall_ms() override { return system_clock_.wall_ms() + ahead_ms; }
+  uint64_t steady_ms() override { return system_clock_.steady_ms(); }
   bool sleep_for(milliseconds duration, std::stop_token stop) override {
-    return system_.sleep_for(duration, std::move(stop));
+    return system_clock_.sleep_for(duration, std::move(stop));
   }
 
  private:
-  SystemClock system_;
+  SystemClock system_clock_;
 };
 
 std::string user_key(char c) { return "U" + std::string(55, c); }

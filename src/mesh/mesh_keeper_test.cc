@@ -68,14 +68,14 @@ class UsersOnly final : public StoreUsers {
 class SteppedClock final : public Clock {
  public:
   std::atomic<uint64_t> ahead_ms = 0;
-  uint64_t wall_ms() override { return system_.wall_ms() + ahead_ms; }
-  uint64_t steady_ms() override { return system_.steady_ms() + ahead_ms; }
+  uint64_t wall_ms() override { return system_clock_.wall_ms() + ahead_ms; }
+  uint64_t steady_ms() override { return system_clock_.steady_ms() + ahead_ms; }
   bool sleep_for(milliseconds duration, std::stop_token stop) override {
-    return system_.sleep_for(duration, std::move(stop));
+    return system_clock_.sleep_for(duration, std::move(stop));
   }
 
  private:
-  SystemClock system_;
+  SystemClock system_clock_;
 };
 
 class MeshKeeperTest : public testing::Test {
