@@ -38,9 +38,10 @@ struct Named {
   std::string_view name;
   Mutation mutation;
 };
-constexpr std::array<Named, 3> kMutations{{{"run_instance", Mutation::run_instance},
+constexpr std::array<Named, 4> kMutations{{{"run_instance", Mutation::run_instance},
                                            {"stop_instance", Mutation::stop_instance},
-                                           {"prepare_routes", Mutation::prepare_routes}}};
+                                           {"prepare_routes", Mutation::prepare_routes},
+                                           {"await_routes", Mutation::await_routes}}};
 
 // Shared between the processes of one run.
 struct Progress {
@@ -191,7 +192,7 @@ int usage() {
       "usage: ployz_sim [--seeds N] [--start S] [--jobs J]   run N seeds\n"
       "       ployz_sim --seed S [--verbose]                 replay one\n"
       "       ployz_sim --mutations [--seeds N]              strip each kind of undo in turn\n"
-      "       … --mutate strip-undo=run_instance|stop_instance|prepare_routes\n"
+      "       … --mutate strip-undo=run_instance|stop_instance|prepare_routes|await_routes\n"
       "exit status: 0 fine, 1 a checker failed, 2 crashed or usage, 3 stuck\n",
       stderr);
   return 2;

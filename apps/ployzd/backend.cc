@@ -6,6 +6,7 @@
 #include <spdlog/spdlog.h>
 
 #include "base/version.h"
+#include "components.h"
 #include "reports.h"
 
 namespace ployz {
@@ -13,17 +14,6 @@ namespace {
 
 constexpr size_t kStatusOperations = 200;   // how far back `status` looks for unfinished ones
 constexpr size_t kShowHistory = 1000;       // commits per namespace `show` searches
-constexpr auto kPingTimeout = std::chrono::seconds(2);
-
-ComponentReport component(std::string name, const Status& status, std::string detail = "") {
-  if (status) return {std::move(name), true, std::move(detail)};
-  return {std::move(name), false, status.error().line()};
-}
-
-Status as_status(auto&& result) {
-  if (result) return {};
-  return fail(std::forward<decltype(result)>(result).error());
-}
 
 Result<CommitEntry> decode(const StoredCommit& stored) {
   auto commit = decode_commit(stored.bytes);
@@ -34,30 +24,13 @@ Result<CommitEntry> decode(const StoredCommit& stored) {
   return CommitEntry{stored.sequence, *std::move(commit)};
 }
 
-std::vector<ComponentReport> components_of(Member& member, const LocalDrivers& drivers) {
-  const MachineId self = member.identity().machine.id;
-  std::vector<ComponentReport> components;
-  components.push_back(component("store", as_status(member.records().get(Bucket::meta, "epoch")),
-                                 std::format("epoch {}", member.identity().epoch)));
-  components.push_back(component(
-      "router",
-      as_status(member.rpc().call({self, Target::router, "ping"}, Json::object(), kPingTimeout))));
-  for (const auto& [name, service] : {std::pair{"gateway", unit::kHaproxy}, {"dns", unit::kKnot}}) {
-    const auto status = drivers.units.status(service);
-    components.push_back(
-        {name, status && status->active_state == "active",
-         status ? std::format("{} {}", service, status->active_state) : status.error().line()});
-  }
-  return components;
-}
-
 }  // namespace
 
 Result<StatusReport> Backend::status() {
   StatusReport report;
   report.version = version();
   report.started_at_ms = node_.started_at_ms();
-  report.components.push_back(component("containers", as_status(node_.drivers().containers.list())));
+  report.components.push_back(containers_component(node_.drivers()));
   const auto member = node_.member();
   if (!member) return report;
   report.network = (*member)->identity().network;
@@ -66,62 +39,12 @@ Result<StatusReport> Backend::status() {
                     std::back_inserter(report.components));
   if (const auto all = namespaces()) report.namespaces = all->size();
   if (const auto all = instances({})) report.instances = all->size();
-  if (const auto operations = (*member)->engine().operations(kStatusOperations)) {
+  if (const auto operations = this->operations(kStatusOperations)) {
     for (const Operation& operation : *operations) {
       if (!operation.ended()) report.unfinished.push_back(operation.id);
     }
   }
   return report;
-}
-
-Result<MeshReport> Backend::mesh_init(const MeshInitRequest& request, const EventSink& events) {
-  const auto progress = [&](std::string text) {
-    events(Event{{}, node_.drivers().clock.wall_ms(), Phase::apply, Event::Kind::note,
-                 std::move(text)});
-  };
-  const bool created = TRY(node_.found_network(request.name, progress));
-  MeshReport report = TRY(mesh());
-  report.created = created;
-  return report;
-}
-
-Result<MeshReport> Backend::mesh() {
-  const auto member = TRY(node_.member());
-  const Config& config = node_.config();
-  MeshReport report;
-  report.name = member->identity().network;
-  report.cluster_cidr = config.cluster_cidr;
-  report.cluster_domain = config.cluster_domain;
-  report.gateway_domain = config.gateway_domain;
-  report.gateway_address =
-      std::format("{}:{}", config.gateway_listen_addr.host, config.gateway_listen_addr.port);
-  report.epoch = member->identity().epoch;
-  if (const auto records = member->records().list(Bucket::machines)) {
-    report.machines = records->size();
-    report.store_machines = 1;
-  }
-  for (const ComponentReport& part : components_of(*member, node_.drivers())) {
-    if (!part.healthy) report.not_ready.push_back(part.name + ": " + part.detail);
-  }
-  return report;
-}
-
-Result<std::vector<MachineReport>> Backend::machines() {
-  const auto member = TRY(node_.member());
-  const Snapshot snapshot = TRY(member->engine().snapshot({}));
-  std::vector<MachineReport> reports;
-  for (const Machine& machine : snapshot.machines) {
-    MachineReport report{machine, machine.id == member->identity().machine.id, {}, {}, 0};
-    if (const auto facts = snapshot.facts.find(machine.id); facts != snapshot.facts.end()) {
-      report.facts = facts->second;
-    }
-    if (const auto silent = snapshot.silent.find(machine.id); silent != snapshot.silent.end()) {
-      report.silent = silent->second;
-    }
-    reports.push_back(std::move(report));
-  }
-  std::ranges::sort(reports, {}, [](const MachineReport& report) { return report.machine.name; });
-  return reports;
 }
 
 Result<Plan> Backend::deploy_preview(const DeployRequest& request) {
@@ -210,23 +133,6 @@ Result<CommitEntry> Backend::show(std::string_view id_or_prefix) {
 Result<std::vector<InstanceReport>> Backend::instances(const NamespaceName& name) {
   const Snapshot snapshot = TRY(TRY(node_.member())->engine().snapshot({}));
   return instance_reports(snapshot, name);
-}
-
-Result<std::vector<Operation>> Backend::operations(size_t limit) {
-  return TRY(node_.member())->engine().operations(limit);
-}
-
-Result<Operation> Backend::operation(const OperationId& id) {
-  return TRY(node_.member())->engine().operation(id);
-}
-
-Result<Operation> Backend::resume(const OperationId& id, const EventSink& events,
-                                  std::stop_token cancel) {
-  return TRY(node_.member())->engine().resume(id, events, std::move(cancel));
-}
-
-Result<Operation> Backend::abort(const OperationId& id, const EventSink& events) {
-  return TRY(node_.member())->engine().abort(id, events);
 }
 
 }  // namespace ployz

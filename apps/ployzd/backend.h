@@ -14,6 +14,15 @@ class Backend : public ApiService {
   Result<MeshReport> mesh_init(const MeshInitRequest& request, const EventSink& events) override;
   Result<MeshReport> mesh() override;
   Result<std::vector<MachineReport>> machines() override;
+  Result<SelfRecord> self_record() override;
+  Result<JoinBundle> machine_admit(const AdmitRequest& request, const EventSink& events,
+                                   std::stop_token cancel) override;
+  Result<MachineReport> machine_activate(const MachineId& machine, const EventSink& events,
+                                         std::stop_token cancel) override;
+  Status machine_withdraw(const MachineId& machine) override;
+  Result<MeshReport> mesh_join(const JoinBundle& bundle, const EventSink& events) override;
+  Status mesh_destroy(bool force, const EventSink& events) override;
+  Result<std::vector<RttReport>> machine_rtt() override;
   Result<Plan> deploy_preview(const DeployRequest& request) override;
   Result<Operation> deploy(const DeployRequest& request, const EventSink& events,
                            std::stop_token cancel) override;
@@ -39,6 +48,8 @@ class Backend : public ApiService {
 
  private:
   [[nodiscard]] Result<std::vector<InstanceId>> instances_for_logs(const LogsRequest& request);
+
+  [[nodiscard]] Progress progress_to(const EventSink& events);
 
   Node& node_;
 };

@@ -4,10 +4,13 @@
 #include "drivers/haproxy/haproxy_config.h"
 #include "drivers/knot/knot_config.h"
 #include "router/router_config.h"
+#include "self.h"
 
 namespace ployz {
 namespace {
 
+constexpr auto kRouterStart = std::chrono::seconds(20);
+constexpr auto kRouterRetry = std::chrono::milliseconds(50);
 constexpr auto kResolvConf = "/etc/resolv.conf";
 
 Status write_gateway(const Config& config, const Paths& paths) {
@@ -47,10 +50,44 @@ Status write_router(const Identity& identity, const Config& config, const Paths&
 
 }  // namespace
 
-Status write_data_plane(const Identity& identity, const Config& config, const Paths& paths) {
+Status start_networks(const Identity& identity, const Config& config, const Paths& paths,
+                      const LocalDrivers& drivers) {
+  OverlayConfig overlay;
+  overlay.private_key = TRY(wireguard_key_at(paths.wireguard_key()));
+  overlay.address = identity.machine.overlay_address;
+  overlay.subnet = identity.machine.subnet;
+  overlay.cluster_cidr = config.cluster_cidr;
+  TRY(drivers.overlay.ensure_up(overlay));
+  return drivers.network.ensure_network(identity.machine.subnet);
+}
+
+Status start_services(const Identity& identity, const Config& config, const Paths& paths,
+                      const LocalDrivers& drivers) {
+  TRY(nkey_at(paths.router_seed()));
   TRY(write_gateway(config, paths));
   TRY(write_dns(identity, config, paths));
-  return write_router(identity, config, paths);
+  TRY(write_router(identity, config, paths));
+  for (const auto* name : {unit::kHaproxy, unit::kKnot, unit::kRouter}) {
+    TRY(drivers.units.ensure_started(name));
+  }
+  return {};
+}
+
+Status await_router(Member& member, Clock& clock) {
+  const RpcAddress router{member.identity().machine.id, Target::router, "ping"};
+  const uint64_t deadline =
+      clock.steady_ms() + std::chrono::milliseconds(kRouterStart).count();
+  while (true) {
+    // No responder is answered at once, so this loop is bounded by its own back-off.
+    const auto answer = member.rpc().call(router, Json::object(), std::chrono::seconds(2));
+    if (answer) return {};
+    if (clock.steady_ms() > deadline) {
+      Error error = answer.error();
+      error.hint = "look at: journalctl -u ployz-router";
+      return fail(std::move(error).at("the router did not start"));
+    }
+    clock.sleep_for(kRouterRetry, {});
+  }
 }
 
 }  // namespace ployz

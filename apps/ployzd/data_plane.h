@@ -1,5 +1,5 @@
-// The configuration files of gateway, DNS and router, written by the daemon before it starts their
-// units. From then on the router is the only writer of what they serve.
+// What carries traffic on this machine: overlay, container bridge, gateway, DNS and router. The same
+// for the founder of a network and for who joins it; each step may be repeated.
 #pragma once
 
 #include "identity.h"
@@ -9,8 +9,17 @@
 
 namespace ployz {
 
-// May be repeated; unchanged files are left alone.
-[[nodiscard]] Status write_data_plane(const Identity& identity, const Config& config,
-                                      const Paths& paths);
+// The tunnel's interface and the bridge. `precondition`: this machine cannot have a tunnel, and then
+// nothing was made.
+[[nodiscard]] Status start_networks(const Identity& identity, const Config& config,
+                                    const Paths& paths, const LocalDrivers& drivers);
+
+// Files, then units of gateway, DNS and router. From then on the router is the only writer of what
+// they serve. Unchanged files are left alone.
+[[nodiscard]] Status start_services(const Identity& identity, const Config& config,
+                                    const Paths& paths, const LocalDrivers& drivers);
+
+// Returns when the router answers; its error after a bounded wait.
+[[nodiscard]] Status await_router(Member& member, Clock& clock);
 
 }  // namespace ployz

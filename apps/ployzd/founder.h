@@ -21,19 +21,17 @@ class Founder {
   Founder(const Config& config, const Paths& paths, const LocalDrivers& drivers)
       : config_(config), paths_(paths), drivers_(drivers) {}
 
-  // Id, name, subnet and keys of a first machine, written to disk, not yet complete.
-  [[nodiscard]] Result<Identity> new_identity(const std::string& network);
+  // Name, settings and first subnet of the network in the identity, on disk.
+  [[nodiscard]] Status name_network(Identity& identity, const std::string& network);
 
-  // Bridge, store, records, gateway, DNS, router; then the identity is complete. Returns the
-  // member once the router answers.
+  // Overlay, bridge, store, records, gateway, DNS, router; then the identity is complete. Returns
+  // the member once the router answers.
   [[nodiscard]] Result<std::unique_ptr<Member>> found(Identity& identity,
                                                       const Progress& progress);
 
  private:
   [[nodiscard]] Status start_store(const Identity& identity);
   [[nodiscard]] Status write_records(const Identity& identity);
-  [[nodiscard]] Status start_data_plane(const Identity& identity);
-  [[nodiscard]] Status await_router(Member& member);
 
   const Config& config_;
   const Paths& paths_;

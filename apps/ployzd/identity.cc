@@ -8,9 +8,12 @@ constexpr uint64_t kVersion = 1;
 }
 
 Json to_json(const Identity& identity) {
-  return {{"version", kVersion},         {"network", identity.network},
-          {"machine", to_json(identity.machine)}, {"epoch", identity.epoch},
-          {"nats_url", identity.nats_url}, {"complete", identity.complete}};
+  Json json = {{"version", kVersion},         {"network", identity.network},
+               {"machine", to_json(identity.machine)}, {"epoch", identity.epoch},
+               {"nats_url", identity.nats_url}, {"complete", identity.complete},
+               {"store_address", identity.store_address}, {"mirrors", identity.mirrors}};
+  if (identity.settings) json["settings"] = to_json(*identity.settings);
+  return json;
 }
 
 Result<Identity> identity_from_json(const Json& json) {
@@ -24,6 +27,11 @@ Result<Identity> identity_from_json(const Json& json) {
   identity.epoch = TRY(get_uint(json, "epoch"));
   identity.nats_url = TRY(get_string(json, "nats_url"));
   identity.complete = TRY(get_bool(json, "complete"));
+  identity.store_address = TRY(get_string_or(json, "store_address", ""));
+  identity.mirrors = TRY(get_bool_or(json, "mirrors", false));
+  if (json.contains("settings")) {
+    identity.settings = TRY(network_settings_from_json(TRY(get_object(json, "settings"))));
+  }
   return identity;
 }
 
@@ -40,6 +48,20 @@ Result<std::optional<Identity>> load_identity(const std::filesystem::path& path)
 
 Status save_identity(const std::filesystem::path& path, const Identity& identity) {
   return write_file(path, to_json(identity).dump(2) + "\n", 0600);
+}
+
+Config network_config(Config config, const Identity& identity) {
+  if (!identity.settings) return config;
+  config.cluster_cidr = identity.settings->cluster_cidr;
+  config.subnet_prefix_len = identity.settings->subnet_prefix_len;
+  config.cluster_domain = identity.settings->cluster_domain;
+  config.gateway_domain = identity.settings->gateway_domain;
+  return config;
+}
+
+NetworkSettings network_settings(const Config& config, const std::string& name) {
+  return {name, config.cluster_cidr, config.subnet_prefix_len, config.cluster_domain,
+          config.gateway_domain};
 }
 
 }  // namespace ployz

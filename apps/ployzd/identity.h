@@ -1,5 +1,6 @@
 // Who this machine is: the only facts that live on the machine and nowhere else. Written before
-// anything is started, so that a crash in the middle of `mesh init` is continued, not repeated.
+// anything is started, so that a crash while a network is founded or joined is continued, not
+// repeated.
 #pragma once
 
 #include <filesystem>
@@ -8,16 +9,21 @@
 
 #include "base/json.h"
 #include "base/result.h"
+#include "model/admission.h"
+#include "model/config.h"
 #include "model/machine.h"
 
 namespace ployz {
 
 struct Identity {
-  std::string network;
+  std::string network;         // empty: none yet
   Machine machine;
   uint64_t epoch = 1;          // of the control-plane store; a lower one is refused
   std::string nats_url;        // what this machine's clients dial
   bool complete = false;       // the network was founded or joined to the end
+  std::optional<NetworkSettings> settings = {};  // absent: founded before networks had any
+  std::string store_address = {};  // overlay address of the store's machine; empty: this one
+  bool mirrors = false;            // keeps copies of the store's streams
   bool operator==(const Identity&) const = default;
 };
 
@@ -28,5 +34,10 @@ struct Identity {
 // guessed.
 [[nodiscard]] Result<std::optional<Identity>> load_identity(const std::filesystem::path& path);
 [[nodiscard]] Status save_identity(const std::filesystem::path& path, const Identity& identity);
+
+// This machine's configuration, except for what all machines of its network have in common.
+[[nodiscard]] Config network_config(Config config, const Identity& identity);
+// What it would give a network that it founds.
+[[nodiscard]] NetworkSettings network_settings(const Config& config, const std::string& name);
 
 }  // namespace ployz

@@ -16,11 +16,13 @@
 #include "drivers/docker/docker_containers.h"
 #include "drivers/docker/docker_images.h"
 #include "drivers/docker/docker_network.h"
+#include "drivers/os/icmp_echo.h"
 #include "drivers/os/proc_host_facts.h"
 #include "drivers/os/system_clock.h"
 #include "drivers/os/tcp_prober.h"
 #include "drivers/os/thread_executor.h"
 #include "drivers/systemd/systemd_units.h"
+#include "drivers/wireguard/wireguard_overlay.h"
 #include "node.h"
 
 namespace ployz {
@@ -63,8 +65,11 @@ int serve(const Config& config, int signals) {
   SystemClock clock;
   SystemEntropy entropy;
   ThreadExecutor executor;
+  IcmpEcho echo;
+  WireguardOverlay overlay(**units, clock, {config.data_dir / "wireguard"});
   Node node(config, Paths{config.data_dir},
-            {containers, images, network, **units, prober, host, clock, entropy, executor});
+            {containers, images, network, **units, prober, echo, overlay, host, clock, entropy,
+             executor});
   if (const Status started = node.start(); !started) return complain(started.error(), 1);
 
   Backend backend(node);

@@ -1,20 +1,27 @@
 #include "member.h"
 
+#include <spdlog/spdlog.h>
+
 #include "base/files.h"
+#include "base/version.h"
 #include "drivers/nats/commit_log.h"
 #include "drivers/nats/connection.h"
 #include "drivers/nats/key_value.h"
 #include "drivers/nats/rpc.h"
 #include "drivers/nats/server_config.h"
 #include "drivers/sqlite/step_journal.h"
+#include "mesh/mesh_agent.h"
+#include "mesh/mesh_keeper.h"
+#include "nats_files.h"
 
 namespace ployz {
 namespace {
 
 class NatsMember final : public Member {
  public:
-  NatsMember(Identity identity, const Config& config, std::unique_ptr<NatsConnection> connection,
-             std::unique_ptr<StepJournal> journal, const LocalDrivers& drivers)
+  NatsMember(Identity identity, const Config& config, const Paths& paths,
+             std::unique_ptr<NatsConnection> connection, std::unique_ptr<StepJournal> journal,
+             const LocalDrivers& drivers)
       : identity_(std::move(identity)),
         connection_(std::move(connection)),
         commits_(*connection_),
@@ -25,12 +32,20 @@ class NatsMember final : public Member {
                {drivers.containers, drivers.images, *journal_, drivers.prober, drivers.host,
                 drivers.clock}),
         engine_(engine_config(config, identity_.machine.id),
-                {commits_, records_, rpc_, drivers.clock, drivers.entropy, drivers.executor}) {}
+                {commits_, records_, rpc_, drivers.clock, drivers.entropy, drivers.executor}),
+        admissions_({identity_.machine.id, std::string(version()), proof_ports()},
+                    {records_, rpc_, drivers.clock, drivers.entropy}),
+        users_(identity_, paths, drivers.units),
+        keeper_({identity_.machine.id},
+                {records_, drivers.overlay, identity_.machine.stores ? &users_ : nullptr,
+                 drivers.clock, [](const std::string& line) { spdlog::warn("{}", line); }}),
+        mesh_(identity_.machine.id, {keeper_, drivers.echo, drivers.prober, drivers.executor}) {}
 
   Status serve() {
     service_ = TRY(rpc_.serve(identity_.machine.id, Target::agent,
                               [this](const std::string& command, const Json& request) {
-                                return agent_.handle(command, request);
+                                return MeshAgent::knows(command) ? mesh_.handle(command, request)
+                                                                 : agent_.handle(command, request);
                               }));
     return {};
   }
@@ -40,8 +55,12 @@ class NatsMember final : public Member {
   CommitLog& commits() override { return commits_; }
   KeyValue& records() override { return records_; }
   MachineRpc& rpc() override { return rpc_; }
+  Admissions& admissions() override { return admissions_; }
 
  private:
+  // What must accept connections on a machine's overlay address before it becomes a member.
+  static std::vector<uint16_t> proof_ports() { return {}; }
+
   static EngineConfig engine_config(const Config& config, const MachineId& self) {
     EngineConfig engine;
     engine.self = self;
@@ -57,6 +76,10 @@ class NatsMember final : public Member {
   std::unique_ptr<StepJournal> journal_;
   Agent agent_;
   Engine engine_;
+  Admissions admissions_;
+  ReloadedUsers users_;
+  MeshKeeper keeper_;
+  MeshAgent mesh_;
   std::unique_ptr<Subscription> service_;  // last: its handlers end before what they use
 };
 
@@ -86,7 +109,7 @@ Result<std::unique_ptr<Member>> Member::join(const Identity& identity, const Con
   nats.name = "ployzd@" + identity.machine.name;
   nats.inbox_prefix = inbox_prefix(identity.machine.id, NatsRole::daemon);
   auto member = std::make_unique<NatsMember>(
-      identity, config, TRY(NatsConnection::open(std::move(nats))),
+      identity, config, paths, TRY(NatsConnection::open(std::move(nats))),
       TRY(open_step_journal(paths.step_journal(), drivers.clock)), drivers);
   TRY(member->serve());
   return member;

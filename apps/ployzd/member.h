@@ -1,5 +1,5 @@
 // What exists only while this machine belongs to a network: the store seen through NATS, the agent
-// that answers for this machine, and the engine. Built once per life of the daemon.
+// that answers for this machine, the engine, and what keeps the mesh. Built once per life of the daemon.
 #pragma once
 
 #include <memory>
@@ -7,11 +7,14 @@
 #include "agent/agent.h"
 #include "engine/engine.h"
 #include "identity.h"
+#include "mesh/admissions.h"
 #include "model/config.h"
 #include "paths.h"
 #include "ports/clock.h"
 #include "ports/containers.h"
+#include "ports/echo.h"
 #include "ports/host.h"
+#include "ports/overlay.h"
 #include "ports/units.h"
 
 namespace ployz {
@@ -23,6 +26,8 @@ struct LocalDrivers {
   ContainerNetwork& network;
   Units& units;
   Prober& prober;
+  Echo& echo;
+  Overlay& overlay;
   HostFacts& host;
   Clock& clock;
   Entropy& entropy;
@@ -44,6 +49,7 @@ class Member {
   [[nodiscard]] virtual CommitLog& commits() = 0;
   [[nodiscard]] virtual KeyValue& records() = 0;
   [[nodiscard]] virtual MachineRpc& rpc() = 0;
+  [[nodiscard]] virtual Admissions& admissions() = 0;
 };
 
 [[nodiscard]] ClusterConfig cluster_config(const Config& config);

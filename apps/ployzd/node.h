@@ -1,4 +1,5 @@
-// The daemon's life: alone until `mesh init`, then a member of a network. Adopts what an earlier
+// The daemon's life: alone until `mesh init` or `mesh join`, then a member of a network until `mesh
+// destroy`. Adopts what an earlier
 // life left: identity, keys, running units and containers.
 #pragma once
 
@@ -21,14 +22,26 @@ class Node {
   // Joins the network this machine belongs to, if any. Errors: see load_identity, Member::join.
   [[nodiscard]] Status start();
 
-  // `precondition` before `mesh init`.
+  // `precondition` while it belongs to none.
   [[nodiscard]] Result<std::shared_ptr<Member>> member();
 
   // Founds a network; true: by this call, false: it was founded before under this name. `exists`:
   // this machine belongs to another. After a failure the same call continues (founder.h).
   [[nodiscard]] Result<bool> found_network(const std::string& name, const Progress& progress);
 
-  [[nodiscard]] const Config& config() const { return config_; }
+  // What this machine says of itself, with keys that are made now if there are none.
+  [[nodiscard]] Result<SelfRecord> self_record();
+
+  // Joins the network of the bundle; true: by this call, false: it was joined before. `exists`: this
+  // machine belongs to another. After a failure the same call continues (joiner.h).
+  [[nodiscard]] Result<bool> join_network(const JoinBundle& bundle, const Progress& progress);
+
+  // Leaves its network (leaver.h); belonging to none succeeds. `precondition`: there are instances
+  // or other members, unless forced.
+  [[nodiscard]] Status leave_network(bool force, const Progress& progress);
+
+  // With the settings of the network it belongs to.
+  [[nodiscard]] Config config();
   [[nodiscard]] const LocalDrivers& drivers() const { return drivers_; }
   [[nodiscard]] uint64_t started_at_ms() const { return started_at_ms_; }
 
@@ -37,7 +50,9 @@ class Node {
   const Paths paths_;
   const LocalDrivers drivers_;
   const uint64_t started_at_ms_;
-  std::mutex founding_;  // one mesh init at a time
+  void become(std::shared_ptr<Member> member);
+
+  std::mutex changing_;  // one found, join or leave at a time
   std::mutex mutex_;     // guards member_
   std::shared_ptr<Member> member_;
 };

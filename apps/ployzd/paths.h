@@ -13,6 +13,9 @@ struct Paths {
   [[nodiscard]] std::filesystem::path identity() const { return data / "machine.json"; }
   [[nodiscard]] std::filesystem::path daemon_seed() const { return data / "keys/daemon.nk"; }
   [[nodiscard]] std::filesystem::path router_seed() const { return data / "keys/router.nk"; }
+  // Read by nats-server itself, hence in its folder.
+  [[nodiscard]] std::filesystem::path leaf_seed() const { return data / "nats/leaf.nk"; }
+  [[nodiscard]] std::filesystem::path wireguard_key() const { return data / "keys/wireguard.key"; }
   [[nodiscard]] std::filesystem::path step_journal() const { return data / "agent/steps.sqlite"; }
   [[nodiscard]] std::filesystem::path nats_config() const { return data / "nats/nats.conf"; }
   [[nodiscard]] std::filesystem::path nats_store() const { return data / "nats/store"; }
@@ -25,6 +28,7 @@ namespace unit {
 inline constexpr auto kNats = "ployz-nats.service";
 inline constexpr auto kHaproxy = "ployz-haproxy.service";
 inline constexpr auto kKnot = "ployz-knot.service";
+inline constexpr auto kWireguard = "ployz-wireguard.service";
 inline constexpr auto kRouter = "ployz-router.service";
 }  // namespace unit
 

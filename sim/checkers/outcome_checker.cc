@@ -46,6 +46,7 @@ void OutcomeChecker::on_answer(const Answer& answer) {
     without_effect_.insert(operation.id);
     check_left_nothing(operation);
     check_no_backend(operation, answer);
+    check_serves_again(operation);
   }
 }
 
@@ -96,6 +97,29 @@ void OutcomeChecker::check_left_nothing(const Operation& operation) {
       world_.trace.violation(std::format("operation {} is {}, but its container {} is on {}",
                                          operation.id.str(), to_string(operation.outcome),
                                          found.id.str(), machine->self().name));
+    }
+  }
+}
+
+// What the operation stopped and started again gets its requests when the operation returns, not some
+// health check later.
+void OutcomeChecker::check_serves_again(const Operation& operation) {
+  for (const Operation& other : world_.operations()) {
+    const bool later = other.name_space == operation.name_space && other.id > operation.id;
+    if (later) return;  // it may have stopped them again
+  }
+  for (const Step& step : operation.plan.apply) {
+    const auto record = operation.steps.find(step.id);
+    const bool undone = record != operation.steps.end() && record->second.state == StepState::undone;
+    if (!undone || !std::holds_alternative<AwaitRoutes>(step.action)) continue;
+    for (const auto& machine : world_.machines) {
+      if (machine->self().id != step.machine) continue;
+      for (const std::string& server : machine->gateway.out_of_use(operation.name_space)) {
+        world_.trace.violation(std::format("operation {} is {}, but the gateway of {} does not use "
+                                           "{} again",
+                                           operation.id.str(), to_string(operation.outcome),
+                                           machine->self().name, server));
+      }
     }
   }
 }

@@ -22,6 +22,7 @@ class OutcomeChecker {
  private:
   void check_committed(const Operation& operation);
   void check_left_nothing(const Operation& operation);
+  void check_serves_again(const Operation& operation);
   void check_no_backend(const Operation& operation, const Answer& answer);
 
   World& world_;

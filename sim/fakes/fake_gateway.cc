@@ -59,6 +59,55 @@ Status FakeGateway::ensure_backends(const std::vector<Backend>& backends,
   return {};
 }
 
+Status FakeGateway::await_backends(const std::vector<BackendKey>& keys,
+                                   std::chrono::milliseconds timeout) {
+  const Fate fate = hook_.enter("gateway.await", std::to_string(keys.size()), Kind::local);
+  if (!happens(fate)) return failed(fate);
+  const auto deadline = std::chrono::steady_clock::now() + timeout;
+  std::vector<std::string> servers;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const BackendKey& key : keys) {
+      const auto it = taken_.find(key);
+      if (it == taken_.end()) continue;
+      std::ranges::copy(it->second.servers, std::back_inserter(servers));
+    }
+  }
+  for (const std::string& server : servers) {
+    while (!serves_(server.substr(0, server.rfind(':')))) {
+      if (std::chrono::steady_clock::now() >= deadline) {
+        return fail(Code::precondition, std::format("server {} does not answer", server));
+      }
+      std::this_thread::sleep_for(kCheckInterval);
+    }
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    for (const std::string& server : servers) down_.erase(server.substr(0, server.rfind(':')));
+  }
+  if (fate != Fate::normal) return failed(fate);
+  hook_.leave("gateway.await", "healthy");
+  return {};
+}
+
+void FakeGateway::check_failed(const std::string& address) {
+  const std::lock_guard lock(mutex_);
+  down_.insert(address);
+}
+
+std::vector<std::string> FakeGateway::out_of_use(const NamespaceName& name_space) {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> servers;
+  for (const auto& [key, backend] : taken_) {
+    if (key.name_space != name_space || !is_routed_locked(key)) continue;
+    for (const std::string& server : backend.servers) {
+      const std::string address = server.substr(0, server.rfind(':'));
+      if (down_.contains(address) && serves_(address)) servers.push_back(server);
+    }
+  }
+  return servers;
+}
+
 bool FakeGateway::is_routed_locked(const BackendKey& key) const {
   return std::ranges::any_of(routes_.hosts,
                              [&](const HostRoute& route) { return route.backend == key; }) ||

@@ -17,6 +17,8 @@ class FakeGateway final : public Gateway {
 
   Status ensure_backends(const std::vector<Backend>& backends,
                          std::chrono::milliseconds timeout) override;
+  Status await_backends(const std::vector<BackendKey>& keys,
+                        std::chrono::milliseconds timeout) override;
   Status commit_routes(const RouteTable& table) override;
   Status retire_backends(const std::vector<BackendKey>& keys,
                          std::chrono::milliseconds limit) override;
@@ -26,6 +28,10 @@ class FakeGateway final : public Gateway {
   // Without a call, for checkers.
   [[nodiscard]] RouteTable serving();
   [[nodiscard]] std::vector<Backend> taken();
+  // As health checks find when a server stops: it is out of use, and a restart alone does not bring it
+  // back for some seconds. await_backends() does.
+  void check_failed(const std::string& address);
+  [[nodiscard]] std::vector<std::string> out_of_use(const NamespaceName& name_space);
   // Called after each switch, on the thread that made it.
   void on_switch(std::function<void(const RouteTable&)> callback);
 
@@ -37,6 +43,7 @@ class FakeGateway final : public Gateway {
   std::mutex mutex_;
   std::map<BackendKey, Backend> taken_;
   RouteTable routes_;
+  std::set<std::string> down_;  // addresses
   std::function<void(const RouteTable&)> on_switch_;
 };
 

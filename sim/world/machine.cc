@@ -13,6 +13,7 @@ std::string_view undone_kind(Mutation mutation) {
     case Mutation::run_instance: return "remove_instance";
     case Mutation::stop_instance: return "start_instance";
     case Mutation::prepare_routes: return "discard_routes";
+    case Mutation::await_routes: return "await_routes";
   }
   return "";
 }

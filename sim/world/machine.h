@@ -23,7 +23,7 @@
 namespace ployz::sim {
 
 // What the simulator is told to break on purpose, to see that it notices.
-enum class Mutation { none, run_instance, stop_instance, prepare_routes };
+enum class Mutation { none, run_instance, stop_instance, prepare_routes, await_routes };
 
 // What all machines share.
 struct Cluster {

@@ -156,6 +156,7 @@ Result<Json> StepExecutor::act(const StepRequest& request, std::stop_token stop)
           [&](const PrepareRoutes&) { return not_mine(); },
           [&](const DiscardRoutes&) { return not_mine(); },
           [&](const DrainRoutes&) { return not_mine(); },
+          [&](const AwaitRoutes&) { return not_mine(); },
       },
       request.action);
 }

@@ -157,7 +157,8 @@ Result<Operation> Engine::operation(const OperationId& id) {
                 "list them with: ployzctl op ls");
   }
   Operation operation = std::move(found->operation);
-  if (operation.outcome != Outcome::running) return operation;
+  // One without a namespace has no lease, and is not the engine's: as it is.
+  if (operation.outcome != Outcome::running || operation.name_space.empty()) return operation;
   const auto lease = TRY(find_lease(ports_.records, operation.name_space));
   const bool live =
       lease && lease->record && lease->record->operation == id && is_live(context, *lease->record);

@@ -52,13 +52,16 @@ INSTANTIATE_TEST_SUITE_P(
     All, FailedStep,
     ::testing::Values(Failure{"EnsureImage", "apply ensure_image", ""},
                       Failure{"StopInstance", "apply stop_instance",
-                              "apply ensure_image machine-1\nundo start_instance machine-1\n"},
+                              "apply ensure_image machine-1\nundo start_instance machine-1\n"
+                              "undo await_routes machine-1\n"},
                       Failure{"RunInstance", "apply run_instance",
                               "apply stop_instance machine-1\n"
-                              "undo remove_instance machine-1\nundo start_instance machine-1\n"},
+                              "undo remove_instance machine-1\nundo start_instance machine-1\n"
+                              "undo await_routes machine-1\n"},
                       Failure{"AwaitReady", "apply await_ready",
                               "apply run_instance machine-1\n"
-                              "undo remove_instance machine-1\nundo start_instance machine-1\n"}),
+                              "undo remove_instance machine-1\nundo start_instance machine-1\n"
+                              "undo await_routes machine-1\n"}),
     [](const auto& info) { return info.param.name; });
 
 TEST(Failure, OfTheRoutersDiscardsWhatTheyPrepared) {

@@ -69,6 +69,7 @@ milliseconds bound_of(const Action& action, const EngineConfig& config) {
                                             [](const StopInstance& a) { return a.grace; },
                                             [](const RemoveInstance& a) { return a.grace; },
                                             [](const DrainRoutes& a) { return a.limit; },
+                                            [](const AwaitRoutes& a) { return a.limit; },
                                             [&](const auto&) { return config.rpc_timeout; },
                                         },
                                         action);

@@ -168,6 +168,12 @@ Result<Operation> take_over(const EngineContext& context, const OperationId& id,
                 "list them with: ployzctl op ls");
   }
   if (found->operation.ended()) return found->operation;
+  // The journal's bucket has other kinds of operation too, which have no plan to commit.
+  if (found->operation.name_space.empty()) {
+    return fail(Code::unsupported, std::format("operation {} is a {}, which the engine cannot {}",
+                                               id.str(), found->operation.kind,
+                                               wish == Wish::abort ? "abort" : "resume"));
+  }
   if (wish == Wish::abort && found->operation.committed_sequence > 0) return is_committed(id, "");
   Session session(context.config, context.ports, context.running, events, std::move(cancel), id);
   if (!session.admitted()) {

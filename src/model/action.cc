@@ -17,7 +17,8 @@ struct Overloaded : F... {
 // In the order of the variant.
 constexpr std::array<std::string_view, std::variant_size_v<Action>> kKinds{
     "ensure_image",    "run_instance",   "await_ready",    "stop_instance", "start_instance",
-    "remove_instance", "prepare_routes", "discard_routes", "drain_routes"};
+    "remove_instance", "prepare_routes", "discard_routes", "drain_routes",
+    "await_routes"};
 
 // The tail: the head of a ULID is its time, the same for all instances of a plan.
 std::string brief(const InstanceId& id) {
@@ -88,6 +89,9 @@ std::string describe(const Action& action) {
           [](const DrainRoutes& a) {
             return std::format("drain connections of {} (at most {} ms)", a.name_space.value,
                                a.limit.count());
+          },
+          [](const AwaitRoutes& a) {
+            return std::format("see {} served as committed", a.name_space.value);
           },
       },
       action);

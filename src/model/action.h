@@ -78,8 +78,18 @@ struct DrainRoutes {
   bool operator==(const DrainRoutes&) const = default;
 };
 
+// Router: returns when the servers of the namespace's newest commit accept connections and requests
+// go there again, at the latest after `limit`; those that do not are left to the gateway's health
+// checks, which is no error. Before old instances are stopped it does nothing (limit 0); as the undo
+// of that it makes "the previous commit serves" true when the operation returns.
+struct AwaitRoutes {
+  NamespaceName name_space;
+  std::chrono::milliseconds limit{0};
+  bool operator==(const AwaitRoutes&) const = default;
+};
+
 using Action = std::variant<EnsureImage, RunInstance, AwaitReady, StopInstance, StartInstance,
-                            RemoveInstance, PrepareRoutes, DiscardRoutes, DrainRoutes>;
+                            RemoveInstance, PrepareRoutes, DiscardRoutes, DrainRoutes, AwaitRoutes>;
 
 // "run_instance", … : the tag in JSON.
 [[nodiscard]] std::string_view kind_of(const Action& action);

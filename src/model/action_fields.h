@@ -59,6 +59,12 @@ void fields(Codec& codec, T& action) {
   codec.field("limit_ms", action.limit);
 }
 
+template <class Codec, Like<AwaitRoutes> T>
+void fields(Codec& codec, T& action) {
+  codec.field("namespace", action.name_space);
+  codec.field("limit_ms", action.limit);
+}
+
 // {"kind": "run_instance", …the action's own fields}
 template <>
 struct JsonValue<Action> {

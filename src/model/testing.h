@@ -112,7 +112,8 @@ inline std::vector<Action> sample_actions() {
           RemoveInstance{instance, milliseconds(0)},
           PrepareRoutes{},
           DiscardRoutes{},
-          DrainRoutes{NamespaceName("shop"), milliseconds(10000)}};
+          DrainRoutes{NamespaceName("shop"), milliseconds(10000)},
+          AwaitRoutes{NamespaceName("shop"), milliseconds(5000)}};
 }
 
 inline Plan sample_plan() {

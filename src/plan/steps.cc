@@ -13,12 +13,16 @@ namespace {
 // How long old connections may go on after a flip before they are cut. Longer than the gateway's
 // keep-alive timeout (5 s), so an idle kept-alive connection always ends by itself.
 constexpr std::chrono::milliseconds kDrainLimit{10'000};
+// How long an undo waits for old instances it has started again: what a quick server needs. A slow
+// one is found by the gateway's health checks later.
+constexpr std::chrono::milliseconds kServeAgainLimit{5'000};
 
 class StepWriter {
  public:
   explicit StepWriter(Plan& plan) : plan_(plan) {}
 
-  void run_all(const std::vector<ServiceLayout>& layouts);
+  void run_all(const std::vector<ServiceLayout>& layouts,
+               const std::vector<const Machine*>& participants);
   void prepare_routers(const std::vector<const Machine*>& participants);
 
  private:
@@ -31,12 +35,14 @@ class StepWriter {
   }
 
   StepId ensure_image(const ServiceLayout& layout, const NewInstance& added);
+  void watch_routers(const std::vector<const Machine*>& participants);
   std::vector<StepId> stop_old(const ServiceLayout& layout);
   void run_new(const ServiceLayout& layout, const std::vector<StepId>& after);
 
   Plan& plan_;
   std::map<std::tuple<MachineId, std::string, std::string>, StepId> images_;
-  std::vector<StepId> ready_;  // every AwaitReady so far
+  std::vector<StepId> ready_;      // every AwaitReady so far
+  std::vector<StepId> watching_;   // the routers', before anything is stopped
 };
 
 StepId StepWriter::ensure_image(const ServiceLayout& layout, const NewInstance& added) {
@@ -49,10 +55,20 @@ StepId StepWriter::ensure_image(const ServiceLayout& layout, const NewInstance& 
   return id;
 }
 
+// Steps that do nothing, but whose undo, after old instances were started again, returns only when the
+// gateways send requests there.
+void StepWriter::watch_routers(const std::vector<const Machine*>& participants) {
+  for (const Machine* machine : participants) {
+    watching_.push_back(apply(machine->id, Target::router, AwaitRoutes{plan_.name_space, {}},
+                              {AwaitRoutes{plan_.name_space, kServeAgainLimit}}, {}));
+  }
+}
+
 // The old ones stop when everything that could still fail without them has succeeded: the
 // blue/green services are ready, and all images of this service are there.
 std::vector<StepId> StepWriter::stop_old(const ServiceLayout& layout) {
   std::vector<StepId> before = ready_;
+  before.insert(before.end(), watching_.begin(), watching_.end());
   for (const NewInstance& added : layout.added) before.push_back(ensure_image(layout, added));
   std::ranges::sort(before);
   before.erase(std::ranges::unique(before).begin(), before.end());
@@ -89,7 +105,8 @@ void StepWriter::run_new(const ServiceLayout& layout, const std::vector<StepId>&
   }
 }
 
-void StepWriter::run_all(const std::vector<ServiceLayout>& layouts) {
+void StepWriter::run_all(const std::vector<ServiceLayout>& layouts,
+                         const std::vector<const Machine*>& participants) {
   const auto recreated = [](const ServiceLayout& layout) {
     return effective_rollout(layout.diff.service) == Rollout::recreate &&
            !layout.diff.gone.empty() && !layout.added.empty();
@@ -100,6 +117,7 @@ void StepWriter::run_all(const std::vector<ServiceLayout>& layouts) {
   // All recreated services wait for the blue/green ones only, not for each other.
   const std::vector<StepId> blue_green_ready = ready_;
   std::vector<StepId> all_ready = ready_;
+  if (std::ranges::any_of(layouts, recreated)) watch_routers(participants);
   for (const ServiceLayout& layout : layouts) {
     if (!recreated(layout)) continue;
     ready_ = blue_green_ready;
@@ -170,7 +188,7 @@ void add_steps(Plan& plan, const std::vector<ServiceLayout>& layouts,
                const std::vector<const Machine*>& participants, const Commit* previous) {
   add_claims(plan, layouts, participants, previous);
   StepWriter writer(plan);
-  writer.run_all(layouts);
+  writer.run_all(layouts, participants);
   writer.prepare_routers(participants);
   if (previous != nullptr && !previous->services.empty()) add_cleanup(plan, layouts, participants);
 }

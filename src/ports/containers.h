@@ -108,7 +108,8 @@ class ContainerNetwork {
  public:
   virtual ~ContainerNetwork() = default;
   // A bridge `ployz0` with this subnet, its gateway the first address, no masquerading between
-  // overlay addresses. Repeating is fine; `exists` when it is there with another subnet.
+  // overlay addresses. Repeating is fine; `exists` when it is there with another subnet;
+  // `precondition` when an older version made it otherwise and containers use it.
   [[nodiscard]] virtual Status ensure_network(std::string_view subnet) = 0;
   // Refused (`precondition`) while containers use it.
   [[nodiscard]] virtual Status remove_network() = 0;

@@ -60,6 +60,11 @@ class Gateway {
   // `unavailable`: no free slot, or the gateway is down; nothing stays taken.
   [[nodiscard]] virtual Status ensure_backends(const std::vector<Backend>& backends,
                                                std::chrono::milliseconds timeout) = 0;
+  // Returns when every server of these backends accepts a connection; from then on requests go there,
+  // whatever health checks said before. `precondition` naming one that does not within `timeout`.
+  // Backends that are not taken are left out.
+  [[nodiscard]] virtual Status await_backends(const std::vector<BackendKey>& keys,
+                                              std::chrono::milliseconds timeout) = 0;
   // One atomic switch of everything. Every backend it names must be ensured (`precondition`).
   // Written to disk first, so that a gateway that restarts comes up with it.
   [[nodiscard]] virtual Status commit_routes(const RouteTable& table) = 0;

@@ -53,9 +53,11 @@ class Overlay {
   [[nodiscard]] virtual Status ensure_up(const OverlayConfig& config) = 0;
   // Exactly these peers from now on. Sessions of peers that stay are not interrupted, and the
   // endpoint of one that has a recent handshake is left alone. One without is tried at its next
-  // endpoint with every call.
+  // endpoint with every call that comes 2 s or more after the one before: so while a peer has no
+  // handshake, repeat this call. `invalid`: a key, subnet or endpoint does not parse, or a key is
+  // there twice. `precondition`: the interface is not up.
   [[nodiscard]] virtual Status set_peers(const std::vector<Peer>& peers) = 0;
-  // Sorted by key.
+  // Sorted by key; none when the interface is not up.
   [[nodiscard]] virtual Result<std::vector<PeerStatus>> peers() = 0;
   // Interface, routes, rules and stored configuration are gone; removing the absent succeeds.
   [[nodiscard]] virtual Status remove() = 0;

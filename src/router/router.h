@@ -67,6 +67,7 @@ class Router {
   //   and when the namespace has moved past the candidate's parent.
   // - "step" DiscardRoutes: succeeds also for what was never prepared.
   // - "step" DrainRoutes: `unavailable` while the newest commit is not served here yet.
+  // - "step" AwaitRoutes: see the action; `unavailable` only when the gateway itself is away.
   // - "flip": `timeout`, effect none, after kFlipWait; the message says what is missing.
   // - "ping": {"version", "serving"}.
   [[nodiscard]] Result<Json> handle(const std::string& command, const Json& request);

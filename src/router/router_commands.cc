@@ -70,6 +70,8 @@ Result<Json> Router::Impl::step(const StepRequest& request) {
     TRY(discard(request));
   } else if (const auto* action = std::get_if<DrainRoutes>(&request.action)) {
     TRY(drain(request, *action));
+  } else if (const auto* awaited = std::get_if<AwaitRoutes>(&request.action)) {
+    TRY(await_routes(*awaited));
   } else {
     return fail(Code::unsupported,
                 std::format("'{}' is not a step of a router", kind_of(request.action)));
@@ -162,6 +164,21 @@ Status Router::Impl::drain(const StepRequest& request, const DrainRoutes& action
       return key.name_space == action.name_space;
     });
   });
+  return {};
+}
+
+Status Router::Impl::await_routes(const AwaitRoutes& action) {
+  if (action.limit == milliseconds(0)) return {};
+  std::vector<BackendKey> keys;
+  {
+    const Lock lock(mutex_);
+    for (const BackendKey& key : desired_) {
+      if (key.name_space == action.name_space) keys.push_back(key);
+    }
+  }
+  Status awaited = ports_.gateway.await_backends(keys, action.limit);
+  if (awaited || awaited.error().code != Code::precondition) return awaited;
+  say(std::format("left to the health checks: {}", awaited.error().line()));
   return {};
 }
 

@@ -34,6 +34,7 @@ struct Router::Impl {
   Status prepare_locked(Lock& lock, const StepRequest& request, const Commit& candidate);
   Status discard(const StepRequest& request);
   Status drain(const StepRequest& request, const DrainRoutes& action);
+  Status await_routes(const AwaitRoutes& action);
   std::string missing(const FlipRequest& request) const;
   std::vector<Backend> extra_backends(const Commit& candidate) const;
 

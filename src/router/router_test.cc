@@ -21,6 +21,23 @@ TEST(Router, ShowsNothingBeforeTheLogIsCompletelyRead) {
   EXPECT_TRUE(world.dns.shown.contains("web.shop"));
 }
 
+TEST(Router, AwaitsTheServersOfTheNewestCommit) {
+  World world;
+  auto router = world.start();
+  router->on_commit(stored(commit("shop", "op1", {"10.0.0.2"}), 5));
+  router->on_commit(stored(commit("blog", "op2", {"10.0.0.9"}), 6));
+  router->on_caught_up();
+  ASSERT_TRUE(flip(*router, "shop", 5));
+  const NamespaceName shop("shop");
+  ASSERT_TRUE(step(*router, "op3", AwaitRoutes{shop, std::chrono::milliseconds(0)}));
+  EXPECT_THAT(world.gateway.awaited, testing::IsEmpty());
+  ASSERT_TRUE(step(*router, "op3", AwaitRoutes{shop, std::chrono::seconds(1)}));
+  EXPECT_THAT(world.gateway.awaited, testing::ElementsAre("10.0.0.2:8080"));
+  // One that stays down is the health checks' business: an undo must not hang on it.
+  world.gateway.dead.insert("10.0.0.2:8080");
+  EXPECT_TRUE(step(*router, "op4", AwaitRoutes{shop, std::chrono::seconds(1)}));
+}
+
 TEST(Router, ServesTheCacheWithoutTheStore) {
   World world;
   world.cache.saved[NamespaceName("shop")] = {4, commit("shop", "op1", {"10.0.0.2"})};

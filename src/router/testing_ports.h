@@ -32,6 +32,18 @@ class TestGateway final : public Gateway {
     taken = std::move(next);
     return {};
   }
+  Status await_backends(const std::vector<BackendKey>& keys, std::chrono::milliseconds) override {
+    const std::lock_guard lock(mutex);
+    for (const BackendKey& key : keys) {
+      const auto found = taken.find(key);
+      if (found == taken.end()) continue;
+      for (const std::string& server : found->second.servers) {
+        if (dead.contains(server)) return fail(Code::precondition, server + " does not answer");
+        awaited.insert(server);
+      }
+    }
+    return {};
+  }
   Status commit_routes(const RouteTable& routes) override {
     const std::lock_guard lock(mutex);
     if (down) return fail(Code::unavailable, "the gateway is down");
@@ -84,6 +96,7 @@ class TestGateway final : public Gateway {
   std::condition_variable changed;
   std::map<BackendKey, Backend> taken;
   std::set<std::string> dead;
+  std::set<std::string> awaited;
   RouteTable table;
   size_t capacity = 100;
   size_t commits = 0;

@@ -54,6 +54,18 @@ TEST_P(GatewayContract, ADeadServerIsNamedAndNothingStays) {
   EXPECT_TRUE(gateway().ensure_backends({good}, kPatience));
 }
 
+TEST_P(GatewayContract, AwaitingNamesTheServerThatIsDown) {
+  const std::string dead = world_->dead_address();
+  const Backend bad = backend_of("api", {dead});
+  const Backend good = ensured("web");
+  ASSERT_TRUE(gateway().ensure_backends({bad}, std::chrono::milliseconds(0)));
+  EXPECT_TRUE(gateway().await_backends({good.key, backend_of("gone", {dead}).key}, kPatience));
+  const Status status = gateway().await_backends({good.key, bad.key}, kShort);
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().code, Code::precondition);
+  EXPECT_THAT(status.error().message, testing::HasSubstr(dead));
+}
+
 TEST_P(GatewayContract, WithoutATimeoutServersAreTakenUnseen) {
   const Backend bad = backend_of("web", {world_->dead_address()});
   ASSERT_TRUE(gateway().ensure_backends({bad}, std::chrono::milliseconds(0)));

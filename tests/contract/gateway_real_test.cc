@@ -94,6 +94,16 @@ TEST_F(HaproxyTest, AServerThatStartsLateIsWaitedFor) {
   EXPECT_TRUE(waiting.get());
 }
 
+// After a restart of its server a backend would be down until the next check.
+TEST_F(HaproxyTest, AwaitedServersAreUsedAtOnceWhateverTheChecksSaid) {
+  const Backend web = ensured("web");
+  commit(table_of({{"shop.example.com", "/", web.key}}));
+  ASSERT_TRUE(api().ask("set server h0000/s1 health down"));
+  EXPECT_EQ(world().get("shop.example.com", "/"), "");
+  ASSERT_TRUE(gateway().await_backends({web.key}, kPatience));
+  EXPECT_EQ(world().get("shop.example.com", "/"), "web");
+}
+
 TEST_F(HaproxyTest, SlotsRunOutAndComeBack) {
   std::vector<Backend> all;
   const std::string address = world().start_server("web");

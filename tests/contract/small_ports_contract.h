@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "ports/clock.h"
+#include "ports/echo.h"
 #include "ports/host.h"
 #include "ports/projection_cache.h"
 
@@ -75,6 +76,26 @@ inline void check_prober(Prober& prober, std::string_view alive, std::string_vie
     EXPECT_EQ(refused.error().code, Code::unavailable);
     EXPECT_EQ(refused.error().effect, Effect::none);
   }
+}
+
+// `alive` answers, nobody is at `dead`.
+inline void check_echo(Echo& echo, std::string_view alive, std::string_view dead) {
+  const auto limit = std::chrono::milliseconds(2000);
+  const auto answered = echo.echo(alive, limit);
+  ASSERT_TRUE(answered) << answered.error().line();
+  EXPECT_LT(*answered, 2'000'000u);
+  const auto nobody = echo.echo(dead, std::chrono::milliseconds(50));
+  ASSERT_FALSE(nobody);
+  EXPECT_EQ(nobody.error().code, Code::unavailable);
+  EXPECT_EQ(echo.echo("somewhere", limit).error().code, Code::invalid);
+  // Several at once do not take each other's answers.
+  std::atomic<int> count = 0;
+  std::vector<std::jthread> threads;
+  for (int i = 0; i < 8; ++i) {
+    threads.emplace_back([&] { count += echo.echo(alive, limit) ? 1 : 0; });
+  }
+  threads.clear();
+  EXPECT_EQ(count, 8);
 }
 
 inline void check_host_facts(HostFacts& host, uint16_t listening) {

@@ -2,6 +2,7 @@
 #include "contract/small_ports_contract.h"
 #include "contract/step_journal_contract.h"
 #include "sim/fakes/fake_clock.h"
+#include "sim/fakes/fake_echo.h"
 #include "sim/fakes/fake_host.h"
 #include "sim/fakes/fake_projection_cache.h"
 #include "sim/fakes/fake_step_journal.h"
@@ -51,6 +52,14 @@ TEST(SmallPortsFake, Prober) {
   sim::NoHook hook;
   sim::FakeProber prober(hook, [](std::string_view address) { return address == "10.101.0.7"; });
   check_prober(prober, "10.101.0.7", "10.101.0.8", 8080);
+}
+
+TEST(SmallPortsFake, Echo) {
+  sim::NoHook hook;
+  sim::FakeEcho echo(hook, [](std::string_view address) {
+    return address == "10.101.0.1" ? std::optional<uint64_t>(250) : std::nullopt;
+  });
+  check_echo(echo, "10.101.0.1", "10.101.9.1");
 }
 
 TEST(SmallPortsFake, HostFacts) {

@@ -4,6 +4,7 @@
 #include "contract/http_peer.h"
 #include "contract/small_ports_contract.h"
 #include "contract/step_journal_contract.h"
+#include "drivers/os/icmp_echo.h"
 #include "drivers/os/proc_host_facts.h"
 #include "drivers/os/projection_file.h"
 #include "drivers/os/system_clock.h"
@@ -112,6 +113,12 @@ TEST(SmallPortsReal, Prober) {
   TcpProber prober;
   // 127.0.0.2 is this host too, but nobody listens there.
   check_prober(prober, "127.0.0.1", "127.0.0.2", server.port());
+}
+
+TEST(SmallPortsReal, Echo) {
+  IcmpEcho echo;
+  // 198.51.100.0/24 is for documentation (RFC 5737): nobody is there.
+  check_echo(echo, "127.0.0.1", "198.51.100.77");
 }
 
 TEST(SmallPortsReal, HostFacts) {

@@ -1,8 +1,8 @@
-// ployz_load: load on a gateway with kept-alive connections, and the pair check.
+// ployz_load: load on gateways with kept-alive connections, and the pair check.
 //
-//   ployz_load ADDRESS PORT HOST[,HOST…] [--connections N] [--requests N] [--rate N]
+//   ployz_load ADDRESS[,ADDRESS…] PORT HOST[,HOST…] [--connections N] [--requests N] [--rate N]
 //
-// Each connection asks the hosts in turn. With two hosts A,B of one namespace a pair is an answer
+// The connections are dealt to the addresses in turn. Each asks the hosts in turn. With two hosts A,B of one namespace a pair is an answer
 // of A followed, on the same connection, by an answer of B; "A new, then B old" is a violation: a
 // client has seen the future and then the past. Versions are the number in `"version":"N"` of the
 // body. Runs until N requests were made or SIGTERM/SIGINT; prints one JSON line and exits 0 when
@@ -31,7 +31,7 @@ constexpr int kTickMs = 2;
 constexpr size_t kMaxErrorKinds = 50;
 
 struct Options {
-  std::string address;
+  std::vector<std::string> addresses;
   uint16_t port = 80;
   std::vector<std::string> hosts;
   size_t connections = 16;
@@ -50,11 +50,12 @@ std::string version_in(std::string_view body) {
 class Load {
  public:
   Load(Options options, int epoll) : options_(std::move(options)), epoll_(epoll) {
-    sockaddr_in server{};
-    server.sin_family = AF_INET;
-    server.sin_port = htons(options_.port);
-    inet_pton(AF_INET, options_.address.c_str(), &server.sin_addr);
     for (size_t i = 0; i < options_.connections; ++i) {
+      sockaddr_in server{};
+      server.sin_family = AF_INET;
+      server.sin_port = htons(options_.port);
+      inet_pton(AF_INET, options_.addresses[i % options_.addresses.size()].c_str(),
+                &server.sin_addr);
       connections_.emplace_back(epoll_, server, options_.hosts,
                                 [this](Connection& from, Answer answer) { count(from, answer); });
     }
@@ -128,14 +129,18 @@ bool parse(int argc, char** argv, Options& options) {
     return std::from_chars(view.begin(), view.end(), out).ec == std::errc{};
   };
   if (argc < 4) return false;
-  options.address = argv[1];
+  const auto list = [](std::string_view text) {
+    std::vector<std::string> words;
+    while (!text.empty()) {
+      const size_t comma = std::min(text.find(','), text.size());
+      words.emplace_back(text.substr(0, comma));
+      text.remove_prefix(std::min(comma + 1, text.size()));
+    }
+    return words;
+  };
+  options.addresses = list(argv[1]);
   if (!number(argv[2], options.port)) return false;
-  std::string_view hosts = argv[3];
-  while (!hosts.empty()) {
-    const size_t comma = std::min(hosts.find(','), hosts.size());
-    options.hosts.emplace_back(hosts.substr(0, comma));
-    hosts.remove_prefix(std::min(comma + 1, hosts.size()));
-  }
+  options.hosts = list(argv[3]);
   for (int i = 4; i + 1 < argc; i += 2) {
     const std::string_view flag = argv[i];
     const bool ok = flag == "--connections" ? number(argv[i + 1], options.connections)
@@ -144,14 +149,14 @@ bool parse(int argc, char** argv, Options& options) {
                                             : false;
     if (!ok) return false;
   }
-  return !options.hosts.empty();
+  return !options.addresses.empty() && !options.hosts.empty();
 }
 
 int run(int argc, char** argv) {
   Options options;
   if (!parse(argc, argv, options)) {
-    std::fprintf(stderr, "usage: ployz_load ADDRESS PORT HOST[,HOST] [--connections N] "
-                         "[--requests N] [--rate N]\n");
+    std::fprintf(stderr, "usage: ployz_load ADDRESS[,ADDRESS] PORT HOST[,HOST] "
+                         "[--connections N] [--requests N] [--rate N]\n");
     return 2;
   }
   sigset_t signals;

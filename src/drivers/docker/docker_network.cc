@@ -8,6 +8,8 @@
 namespace ployz {
 namespace {
 
+constexpr std::string_view kMasquerade = "com.docker.network.bridge.enable_ip_masquerade";
+
 std::unexpected<Error> no_subnet(std::string_view text) {
   return fail(Code::invalid, std::format("'{}' is not an IPv4 network like 10.101.0.0/24", text));
 }
@@ -35,22 +37,40 @@ Result<std::string> first_host(std::string_view subnet) {
   return std::string(text.data());
 }
 
-// True: there, with this subnet. False: not there.
-Result<bool> DockerNetwork::present(std::string_view subnet) {
+Result<DockerNetwork::Found> DockerNetwork::look(std::string_view subnet) {
   const auto network = api_.get("/networks/" + config_.name);
-  if (!network && network.error().code == Code::not_found) return false;
+  if (!network && network.error().code == Code::not_found) return Found::absent;
   if (!network) return std::unexpected(network.error());
   const Json ipam = TRY(get_object(*network, "IPAM"));
   const Json configs = TRY(get_array_or_empty(ipam, "Config"));
   const std::string found = configs.empty() ? "" : TRY(get_string_or(configs[0], "Subnet", ""));
-  if (found == subnet) return true;
-  return fail(Code::exists, std::format("network '{}' is here with subnet {}, not {}", config_.name,
-                                        found, subnet));
+  if (found != subnet) {
+    return fail(Code::exists, std::format("network '{}' is here with subnet {}, not {}",
+                                          config_.name, found, subnet));
+  }
+  const Json options = network->value("Options", Json());
+  const std::string masquerade =
+      options.is_object() ? TRY(get_string_or(options, kMasquerade, "true")) : "true";
+  return masquerade == "false" ? Found::right : Found::masquerading;
+}
+
+// Made by a version that knew one machine only: the engine would hide the containers of this machine
+// from all others behind its address. The option cannot be changed, and containers hold the network.
+Status DockerNetwork::replace() {
+  Status removed = remove_network();
+  if (removed || removed.error().code != Code::precondition) return removed;
+  Error error = std::move(removed).error();
+  error.message += " and was made by an older version, without a network between machines";
+  error.hint = "docker ps -a --filter network=" + config_.name +
+               " lists them; remove their namespaces, run this again, and deploy them again";
+  return fail(std::move(error));
 }
 
 Status DockerNetwork::ensure_network(std::string_view subnet) {
   const std::string gateway = TRY(first_host(subnet));
-  if (TRY(present(subnet))) return {};
+  const Found found = TRY(look(subnet));
+  if (found == Found::right) return {};
+  if (found == Found::masquerading) TRY(replace());
   const Json body = {
       {"Name", config_.name},
       {"Driver", "bridge"},
@@ -61,19 +81,19 @@ Status DockerNetwork::ensure_network(std::string_view subnet) {
       {"Options",
        {{"com.docker.network.bridge.name", config_.bridge},
         {"com.docker.network.bridge.enable_icc", "true"},
-        // The engine then masquerades all that leaves the subnet through another interface:
-        // containers need that to reach the outside. On one machine overlay traffic stays on this
-        // bridge and is not touched. With a second machine it leaves by the WireGuard interface
-        // and must keep its source: then this becomes false and a table of ours masquerades what
-        // does not go to the cluster's range (an `accept` of ours could not stop the engine's
-        // rule, because every nat chain of a hook is run until one has set a mapping).
-        {"com.docker.network.bridge.enable_ip_masquerade", "true"},
+        // What goes to other machines must keep its source. What goes outside is masqueraded by the
+        // table of drivers/wireguard (an `accept` there could not stop a rule of the engine, because
+        // every nat chain of a hook is run until one has set a mapping).
+        {kMasquerade, "false"},
+        // Engines from 28.2 on drop what comes for a container by any other interface than its
+        // bridge, before all chains of ours, unless told to trust it. Older ones ignore this.
+        {"com.docker.network.bridge.trusted_host_interfaces", config_.tunnel},
         {"com.docker.network.driver.mtu", std::to_string(config_.mtu)}}},
       {"Labels", {{"ployz.network", config_.name}}}};
   const auto created = api_.post("/networks/create", body);
   if (created) return {};
   // Made by somebody else between the look and the creation.
-  if (created.error().code == Code::conflict && TRY(present(subnet))) return {};
+  if (created.error().code == Code::conflict && TRY(look(subnet)) == Found::right) return {};
   Error error = created.error();
   if (error.message.contains("overlaps")) {
     error.code = Code::precondition;

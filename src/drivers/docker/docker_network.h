@@ -13,6 +13,7 @@ struct DockerNetworkConfig {
   std::string name = "ployz";
   std::string bridge = "ployz0";  // the interface's name, at most 15 bytes
   uint32_t mtu = 1420;            // WireGuard's over an Ethernet of 1500, so nothing fragments
+  std::string tunnel = "ployz-wg";  // by which other machines' traffic arrives
 };
 
 class DockerNetwork final : public ContainerNetwork {
@@ -24,7 +25,9 @@ class DockerNetwork final : public ContainerNetwork {
   Status remove_network() override;
 
  private:
-  Result<bool> present(std::string_view subnet);
+  enum class Found { absent, right, masquerading };
+  [[nodiscard]] Result<Found> look(std::string_view subnet);
+  [[nodiscard]] Status replace();
 
   DockerApi& api_;
   DockerNetworkConfig config_;

@@ -64,6 +64,29 @@ Status HaproxyGateway::ensure_backends(const std::vector<Backend>& backends,
   return status;
 }
 
+Status HaproxyGateway::await_backends(const std::vector<BackendKey>& keys, milliseconds timeout) {
+  std::vector<std::string> addresses;
+  std::vector<std::string> healthy;
+  {
+    const Lock lock(mutex_);
+    TRY(follow_restart());
+    for (const BackendKey& key : keys) {
+      const auto taken = by_key_.find(key);
+      if (taken == by_key_.end() || busy_.contains(key)) continue;
+      const std::vector<std::string>& servers = state_.slots.at(taken->second).servers;
+      for (size_t i = 0; i < servers.size(); ++i) {
+        addresses.push_back(servers[i]);
+        healthy.push_back(
+            std::format("set server {}/{} health up", taken->second, server_name(i)));
+      }
+    }
+  }
+  TRY(await_servers(addresses, timeout));
+  // A backend that was retired meanwhile is answered with "no such server", which is as good.
+  for (const std::string& line : healthy) TRY(api_.ask(line));
+  return {};
+}
+
 Result<HaproxyGateway::Taken> HaproxyGateway::take_slots(const std::vector<Backend>& backends) {
   Taken taken;
   for (const BackendMode mode : {BackendMode::http, BackendMode::tcp}) {

@@ -28,6 +28,8 @@ class HaproxyGateway final : public Gateway {
 
   Status ensure_backends(const std::vector<Backend>& backends,
                          std::chrono::milliseconds timeout) override;
+  Status await_backends(const std::vector<BackendKey>& keys,
+                        std::chrono::milliseconds timeout) override;
   Status commit_routes(const RouteTable& table) override;
   Status retire_backends(const std::vector<BackendKey>& keys,
                          std::chrono::milliseconds limit) override;

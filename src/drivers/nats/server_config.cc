@@ -78,6 +78,9 @@ std::string user_text(const NatsUser& user) {
 }
 
 Status check_config(const NatsServerConfig& config) {
+  if (config.leaf_listen || config.remote) {
+    return fail(Code::unsupported, "leaf nodes cannot be configured yet");
+  }
   if (config.users.empty()) return fail(Code::invalid, "a NATS server without users");
   if (!is_id(config.machine.str())) return fail(Code::invalid, "a machine without an id");
   if (!is_path(config.data_dir)) {
@@ -107,6 +110,10 @@ std::string inbox_prefix(const MachineId& machine, NatsRole role) {
 
 std::string store_directory(const std::string& data_dir, uint64_t epoch) {
   return std::format("{}/nats/store/{}", data_dir, epoch);
+}
+
+std::string leaf_seed_file(const std::string& data_dir) {
+  return data_dir + "/nats/leaf.nk";
 }
 
 Result<std::string> server_config_text(const NatsServerConfig& config) {

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,25 @@ struct NatsUser {
   bool manages_streams = false;  // may create and change streams; never delete or purge them
 };
 
+// The store machine's user for the leaf connection of another machine.
+struct LeafUser {
+  MachineId machine;
+  std::string public_key;  // Machine::nats_public_key
+};
+
+// Where the store machine hears the other machines' servers: its overlay address.
+struct LeafListen {
+  std::string address;
+  uint16_t port = 7422;
+};
+
+// Where every other machine's server finds the store machine's. A change needs a restart of the
+// server, not a reload.
+struct LeafRemote {
+  std::string url;        // "nats-leaf://10.101.0.1:7422"
+  std::string seed_file;  // the machine's own; see leaf_seed_file()
+};
+
 struct NatsServerConfig {
   MachineId machine;
   // Clients are this machine's own processes, and NATS has one client listener: loopback. What
@@ -37,13 +57,22 @@ struct NatsServerConfig {
   std::string data_dir = "/var/lib/ployz";
   uint64_t epoch = 1;                     // of the store; every epoch has a directory of its own
   uint64_t max_file_bytes = 64ULL << 30;  // the file system's own limit comes first
-  std::vector<NatsUser> users;
+  std::vector<NatsUser> users;  // of this machine: every machine has its own server
+  // The store machine. Adding or removing a leaf needs a reload, which drops nobody else.
+  std::optional<LeafListen> leaf_listen;
+  std::vector<LeafUser> leaves;
+  // Every other machine.
+  std::optional<LeafRemote> remote;
 };
 
 // "_INBOX.<machine>.daemon": what NatsConfig::inbox_prefix of this user must be.
 [[nodiscard]] std::string inbox_prefix(const MachineId& machine, NatsRole role);
 // "<data>/nats/store/<epoch>".
 [[nodiscard]] std::string store_directory(const std::string& data_dir, uint64_t epoch);
+// "<data>/nats/leaf.nk": the leaf seed, read by nats-server itself, which runs as user `nats`. So
+// it lives in the directory that belongs to that user (set-group-ID 2750, ployz-nats.service) and
+// has mode 0640; root writes it, group `nats` reads it.
+[[nodiscard]] std::string leaf_seed_file(const std::string& data_dir);
 // `invalid`: a key, id or path that could not be quoted, or no user at all (a server without users
 // lets anybody in).
 [[nodiscard]] Result<std::string> server_config_text(const NatsServerConfig& config);

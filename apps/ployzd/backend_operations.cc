@@ -1,0 +1,38 @@
+// Operations of the journal: the engine's, and those by which machines come in.
+#include "backend.h"
+#include "mesh/addition.h"
+
+namespace ployz {
+
+Result<std::vector<Operation>> Backend::operations(size_t limit) {
+  const auto member = TRY(node_.member());
+  auto operations = TRY(member->engine().operations(limit));
+  member->admissions().tell_outcomes(operations);
+  return operations;
+}
+
+Result<Operation> Backend::operation(const OperationId& id) {
+  const auto member = TRY(node_.member());
+  std::vector<Operation> one{TRY(member->engine().operation(id))};
+  member->admissions().tell_outcomes(one);
+  return std::move(one.front());
+}
+
+Result<Operation> Backend::resume(const OperationId& id, const EventSink& events,
+                                  std::stop_token cancel) {
+  const auto member = TRY(node_.member());
+  if (TRY(member->engine().operation(id)).kind == kMachineAdd) {
+    return member->admissions().resume(id, events, std::move(cancel));
+  }
+  return member->engine().resume(id, events, std::move(cancel));
+}
+
+Result<Operation> Backend::abort(const OperationId& id, const EventSink& events) {
+  const auto member = TRY(node_.member());
+  if (TRY(member->engine().operation(id)).kind == kMachineAdd) {
+    return member->admissions().abort(id);
+  }
+  return member->engine().abort(id, events);
+}
+
+}  // namespace ployz

@@ -1,0 +1,76 @@
+#include "leaver.h"
+
+#include <format>
+
+#include "base/files.h"
+#include "base/subprocess.h"
+#include "drivers/haproxy/haproxy_config.h"
+
+namespace ployz {
+namespace {
+
+constexpr auto kStopGrace = std::chrono::milliseconds(2000);
+
+// The folders stay: their owners and modes are the package's.
+Status remove_contents(const std::filesystem::path& folder) {
+  std::error_code error;
+  for (const auto& entry : std::filesystem::directory_iterator(folder, error)) {
+    std::error_code removal;
+    std::filesystem::remove_all(entry.path(), removal);
+    if (removal) {
+      return fail(Code::denied, std::format("cannot remove {}: {}", entry.path().string(),
+                                            removal.message()));
+    }
+  }
+  return {};  // absent: nothing
+}
+
+// Redirects of published ports. Absent is fine, and nothing depends on the answer.
+void remove_redirects() {
+  (void)run({.argv = {"nft", "delete", "table", "ip", HaproxyConfig().nft_table}},
+            {.timeout = std::chrono::milliseconds(10000)});
+}
+
+}  // namespace
+
+Status check_may_leave(Member* member, const LocalDrivers& drivers) {
+  constexpr auto kHint = "to do it all the same: ployzctl mesh destroy --force";
+  const auto instances = TRY(drivers.containers.list());
+  if (!instances.empty()) {
+    return fail(Code::precondition,
+                std::format("this machine has {} instances", instances.size()), kHint);
+  }
+  if (!member) return {};
+  const auto records = TRY(member->records().list(Bucket::machines));
+  for (const Record& record : records) {
+    if (record.key == member->identity().machine.id.str()) continue;
+    return fail(Code::precondition,
+                std::format("network {} has other machines", member->identity().network), kHint);
+  }
+  return {};
+}
+
+Status leave(Identity identity, const Paths& paths, const LocalDrivers& drivers,
+             const Progress& progress) {
+  identity.complete = false;
+  TRY(save_identity(paths.identity(), identity));
+  for (const FoundInstance& instance : TRY(drivers.containers.list())) {
+    TRY(drivers.containers.remove(instance.id, kStopGrace));
+  }
+  for (const auto* name : {unit::kRouter, unit::kHaproxy, unit::kKnot, unit::kNats}) {
+    TRY(drivers.units.ensure_stopped(name));
+  }
+  progress("instances and services are stopped");
+  TRY(drivers.overlay.remove());
+  TRY(drivers.network.remove_network());
+  remove_redirects();
+  progress("tunnel and container bridge are gone");
+  for (const char* folder : {"router", "haproxy", "knot", "agent", "nats", "keys"}) {
+    TRY(remove_contents(paths.data / folder));
+  }
+  TRY(remove_file(paths.identity()));
+  progress("state and keys are gone");
+  return {};
+}
+
+}  // namespace ployz

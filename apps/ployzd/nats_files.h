@@ -1,0 +1,46 @@
+// The configuration of this machine's nats-server: the store on the machine that has it, else a leaf
+// node of it.
+#pragma once
+
+#include <mutex>
+#include <vector>
+
+#include "identity.h"
+#include "mesh/store_users.h"
+#include "paths.h"
+#include "ports/units.h"
+
+namespace ployz {
+
+inline constexpr uint16_t kLeafPort = 7422;
+
+enum class StoreStage {
+  alone,   // streams may be made; no other machine is heard
+  serves,  // other machines are heard, and streams can be made no more (server_config.h)
+};
+
+// True: the file is another now, so the server must be restarted (or, when only leaves differ,
+// reloaded). `leaves` matter where the store is.
+[[nodiscard]] Result<bool> write_nats_config(const Identity& identity, const Paths& paths,
+                                             StoreStage stage,
+                                             const std::vector<StoreUser>& leaves);
+
+// Started with the configuration written last: restarted when it runs with another.
+[[nodiscard]] Status start_nats(Units& units, bool changed);
+
+// Leaf users as a reload of the server.
+class ReloadedUsers final : public StoreUsers {
+ public:
+  ReloadedUsers(Identity identity, Paths paths, Units& units)
+      : identity_(std::move(identity)), paths_(std::move(paths)), units_(units) {}
+  Status set(const std::vector<StoreUser>& leaves) override;
+
+ private:
+  const Identity identity_;
+  const Paths paths_;
+  Units& units_;
+  std::mutex mutex_;
+  bool pending_ = true;  // the server may not have the file's users: reload even if it is unchanged
+};
+
+}  // namespace ployz

@@ -1,0 +1,57 @@
+// The journal entry of one `machine add`: an Operation of kind "machine_add" in the store's
+// operations, so that `op ls` shows it and any daemon can end it. Every write is a compare-and-set;
+// the order of writes decides between an activation and a withdrawal that meet.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "engine/journal.h"
+#include "mesh/roster.h"
+#include "model/operation.h"
+
+namespace ployz {
+
+inline constexpr std::string_view kMachineAdd = "machine_add";
+
+// The machine it is about; empty for another kind.
+[[nodiscard]] MachineId subject_of(const Operation& operation);
+
+class Addition {
+ public:
+  // A new one, not written yet.
+  Addition(KeyValue& records, Clock& clock, const OperationId& id, const MachineId& coordinator,
+           const MachineId& machine, const std::string& name);
+  // One that was found.
+  Addition(KeyValue& records, Clock& clock, JournaledOperation found);
+
+  [[nodiscard]] const Operation& operation() const { return operation_; }
+  [[nodiscard]] const OperationId& id() const { return operation_.id; }
+
+  // Writes it. `conflict`: somebody else has taken it over; nothing of it may be touched then.
+  [[nodiscard]] Status save() { return journal_.save(operation_); }
+  // From now on this daemon works on it: the former one's next write is refused.
+  [[nodiscard]] Status take_over(const MachineId& coordinator);
+  [[nodiscard]] Status enter(Phase phase, bool undoing = false);
+  [[nodiscard]] Status end(Outcome outcome, std::optional<Error> error = std::nullopt);
+  void describe_subnet(const std::string& subnet);
+  [[nodiscard]] bool was_taken_over() const { return journal_.state() == Journal::State::replaced; }
+
+ private:
+  Clock& clock_;
+  Operation operation_;
+  Journal journal_;
+};
+
+// Those that have not ended, newest first.
+[[nodiscard]] Result<std::vector<JournaledOperation>> unfinished_additions(KeyValue& records);
+[[nodiscard]] Result<std::optional<JournaledOperation>> unfinished_addition(
+    KeyValue& records, const MachineId& machine);
+
+// What a reader is told: `running` while the machine may still come in (or the first seconds, in
+// which its admission is being made), `interrupted` after that. Others are left as they are.
+void tell_outcome(Operation& operation, const Roster& roster, uint64_t now_ms);
+
+}  // namespace ployz

@@ -1,0 +1,82 @@
+#include "mesh/roster.h"
+
+#include <algorithm>
+#include <set>
+
+namespace ployz {
+namespace {
+
+// Members first, then live admissions of machines that are none; never `self`, each once.
+std::vector<const Machine*> others(const Roster& roster, const MachineId& self, uint64_t now_ms) {
+  std::vector<const Machine*> found;
+  std::set<MachineId> seen{self};
+  for (const Machine& machine : roster.machines) {
+    if (seen.insert(machine.id).second) found.push_back(&machine);
+  }
+  for (const RecordedAdmission& recorded : roster.admissions) {
+    const Machine& machine = recorded.admission.machine;
+    if (is_live(recorded.admission, now_ms) && seen.insert(machine.id).second) {
+      found.push_back(&machine);
+    }
+  }
+  return found;
+}
+
+}  // namespace
+
+const Machine* Roster::machine(const MachineId& id) const {
+  const auto it = std::ranges::find(machines, id, &Machine::id);
+  return it == machines.end() ? nullptr : &*it;
+}
+
+const RecordedAdmission* Roster::admission(const MachineId& id) const {
+  const auto it = std::ranges::find(
+      admissions, id, [](const RecordedAdmission& recorded) { return recorded.admission.machine.id; });
+  return it == admissions.end() ? nullptr : &*it;
+}
+
+bool Roster::includes(const MachineId& id, uint64_t now_ms) const {
+  if (machine(id)) return true;
+  const RecordedAdmission* recorded = admission(id);
+  return recorded && is_live(recorded->admission, now_ms);
+}
+
+bool is_live(const Admission& admission, uint64_t now_ms) {
+  return admission.expires_at_ms > now_ms;
+}
+
+Result<Roster> read_roster(KeyValue& records) {
+  Roster roster;
+  // Admissions first: one that becomes a member meanwhile is then in both lists, never in neither.
+  for (const Record& record : TRY(records.list(Bucket::invites))) {
+    auto admission = parse_json(record.value).and_then(admission_from_json);
+    if (admission) roster.admissions.push_back({*std::move(admission), record.revision});
+  }
+  for (const Record& record : TRY(records.list(Bucket::machines))) {
+    auto machine = parse_json(record.value).and_then(machine_from_json);
+    if (machine) roster.machines.push_back(*std::move(machine));
+  }
+  std::ranges::sort(roster.machines, {}, &Machine::id);
+  return roster;
+}
+
+std::vector<Peer> peers_of(const Roster& roster, const MachineId& self, uint64_t now_ms) {
+  std::vector<Peer> peers;
+  for (const Machine* machine : others(roster, self, now_ms)) {
+    if (machine->wireguard_public_key.empty()) continue;
+    peers.push_back({machine->wireguard_public_key, machine->subnet, machine->endpoints});
+  }
+  std::ranges::sort(peers, {}, &Peer::public_key);
+  return peers;
+}
+
+std::vector<StoreUser> store_users_of(const Roster& roster, const MachineId& self, uint64_t now_ms) {
+  std::vector<StoreUser> users;
+  for (const Machine* machine : others(roster, self, now_ms)) {
+    if (!machine->nats_public_key.empty()) users.push_back({machine->id, machine->nats_public_key});
+  }
+  std::ranges::sort(users);
+  return users;
+}
+
+}  // namespace ployz

@@ -1,0 +1,57 @@
+// Who is in the network and who is coming in, as the store says now, and what follows from it for
+// one machine: its WireGuard peers and, where the store is, the leaf nodes that may connect.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.h"
+#include "model/admission.h"
+#include "ports/control_store.h"
+#include "ports/overlay.h"
+
+namespace ployz {
+
+// Keys in Bucket::meta.
+inline constexpr std::string_view kNetworkKey = "network";  // NetworkSettings
+inline constexpr std::string_view kSubnetsKey = "subnets";  // claims, see subnets.h
+inline constexpr std::string_view kStoreEpochKey = "epoch";
+
+struct RecordedAdmission {
+  Admission admission;
+  uint64_t revision = 0;
+};
+
+struct Roster {
+  std::vector<Machine> machines;               // sorted by id
+  std::vector<RecordedAdmission> admissions;   // expired ones included
+
+  [[nodiscard]] const Machine* machine(const MachineId& id) const;
+  [[nodiscard]] const RecordedAdmission* admission(const MachineId& id) const;
+  // A member, or somebody who may come in now.
+  [[nodiscard]] bool includes(const MachineId& id, uint64_t now_ms) const;
+};
+
+// An expired admission is nobody's.
+[[nodiscard]] bool is_live(const Admission& admission, uint64_t now_ms);
+
+// Records that do not parse are left out: they must not cut off the others.
+[[nodiscard]] Result<Roster> read_roster(KeyValue& records);
+
+// One who may connect to the store as a leaf node.
+struct StoreUser {
+  MachineId machine;
+  std::string public_key;  // nkey "U…"
+  auto operator<=>(const StoreUser&) const = default;
+};
+
+// All but `self`, without those whose record lacks the key. Sorted, a member before an admission of
+// the same machine.
+[[nodiscard]] std::vector<Peer> peers_of(const Roster& roster, const MachineId& self,
+                                         uint64_t now_ms);
+[[nodiscard]] std::vector<StoreUser> store_users_of(const Roster& roster, const MachineId& self,
+                                                  uint64_t now_ms);
+
+}  // namespace ployz
