@@ -144,7 +144,7 @@ CommandSpec mesh_command() {
                         .summary = "Join the network that admitted this machine",
                         .description = "machine add runs this on the host it adds. Repeating it "
                                        "goes on where it was cut off.",
-                        .examples = {"ployzctl mesh join --bundle-stdin < bundle.json"},
+                        .examples = {"cat bundle.json | ployzctl mesh join --bundle-stdin"},
                         .options = {{"bundle-stdin", 0, "", "read the admission from stdin"}},
                         .run = run_join},
                        {.name = "destroy",
