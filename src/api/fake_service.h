@@ -28,12 +28,13 @@ class FakeService : public ApiService {
   std::vector<DistributeReport> distribute_reports;
   std::vector<ImageStatus> image_statuses;
   ExecResult exec_result;
-  Operation result;                     // of deploy, namespace_rm, resume and abort
-  std::vector<Event> events;            // told before that
-  std::optional<Error> error;           // returned by everything, when set
-  std::optional<Error> activate_error;  // of machine_activate alone
-  bool wait_for_cancel = false;         // deploy ends, `aborted`, only when it is canceled
-  bool follow_forever = false;          // logs end only when stopped
+  Operation result;                  // of deploy, namespace_rm, resume and abort
+  std::vector<Event> events;         // told before that
+  std::optional<Error> error;        // returned by everything, when set
+  std::optional<Error> admit_error;  // of machine_admit alone
+  std::optional<Error> activate_error;
+  bool wait_for_cancel = false;  // deploy ends, `aborted`, only when it is canceled
+  bool follow_forever = false;   // logs end only when stopped
 
   // What was asked.
   std::optional<DeployRequest> deployed;
@@ -63,6 +64,7 @@ class FakeService : public ApiService {
     const std::lock_guard lock(mutex_);
     admitted = request;
     tell(sink);
+    if (admit_error) return fail(*admit_error);
     auto out = bundle;
     out.admission.machine.id = request.record.id;
     out.admission.machine.name = request.name.empty() ? request.record.name : request.name;

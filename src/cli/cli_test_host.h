@@ -23,6 +23,8 @@ class TestHost final : public CliHost {
   bool root = true;
   std::vector<std::vector<std::string>> ran;
   std::function<Finished(const Command&)> on_run;
+  // Instead: sees stdin too, and may fail. From several threads.
+  std::function<Result<Finished>(const Command&, const RunOptions&)> on_run_with;
 
   std::optional<std::string> env(const std::string& name) override {
     const auto found = environment.find(name);
@@ -47,8 +49,12 @@ class TestHost final : public CliHost {
   size_t width() override { return columns; }
   uint64_t now_ms() override { return 1'700'000'100'000; }
   bool is_root() override { return root; }
-  Result<Finished> run(const Command& command, const RunOptions&) override {
-    ran.push_back(command.argv);
+  Result<Finished> run(const Command& command, const RunOptions& options) override {
+    {
+      const std::lock_guard lock(mutex_);
+      ran.push_back(command.argv);
+    }
+    if (on_run_with) return on_run_with(command, options);
     if (!on_run) return fail(Code::not_found, "no such program");
     return on_run(command);
   }

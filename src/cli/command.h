@@ -33,6 +33,8 @@ struct PositionalSpec {
   bool required = true;
   bool rest = false;  // takes all that follow; only the last may
   Names names = Names::nothing;
+  bool mixed =
+      false;  // with `rest`: options may stand among them, they are no other program's words
 };
 
 // The command line after parsing: values by option or positional name.

@@ -15,8 +15,11 @@ namespace {
 Result<Answer> run_ls(Session& session, const Args&) {
   const auto contexts = TRY(session.contexts());
   Table table({"CURRENT", "NAME", "SOCKET", "CONTAINER"});
-  for (const auto& [name, entry] : contexts.entries)
+  for (const auto& [name, entry] : contexts.entries) {
     table.row({name == contexts.current ? "*" : "", name, entry.socket, entry.container});
+    for (const auto& [machine, door] : entry.machines)
+      table.row({"", std::format("{} --machine {}", name, machine), door.socket, door.container});
+  }
   Answer answer{to_json(contexts), table.render(session.style())};
   if (table.empty() && !session.style().plain)
     answer.text = "no contexts: the daemon of this computer is meant\n";

@@ -2,8 +2,11 @@
 #include <format>
 
 #include "cli/commands.h"
+#include "cli/dev_cluster.h"
 #include "cli/host_runtime.h"
 #include "cli/machine_container.h"
+#include "cli/preflight.h"
+#include "cli/remote_install.h"
 #include "cli/render.h"
 #include "model/names.h"
 
@@ -11,23 +14,6 @@ namespace ployz::cli {
 namespace {
 
 constexpr std::string_view kHostContext = "local";
-
-Status remember_context(Session& session, const std::string& name, const ContextEntry& entry) {
-  auto contexts = TRY(session.contexts());
-  contexts.entries[name] = entry;
-  contexts.current = name;
-  return session.save(contexts);
-}
-
-Result<MachineOptions> machine_options(Session& session, const Args& args) {
-  MachineOptions options;
-  options.name = args.get_or("name", kDefaultMachine);
-  TRY(check_dns_label(options.name, "machine name"));
-  options.image = args.get_or(
-      "image", session.host().env("PLOYZ_MACHINE_IMAGE").value_or(std::string(kDefaultImage)));
-  options.publish = args.all("publish");
-  return options;
-}
 
 Answer machine_answer(const MachineOptions& options, const MachineUp& up) {
   Answer answer;
@@ -60,14 +46,18 @@ Result<Answer> install_host(Session& session, const Args& args) {
   const bool installed = found.ok() && found.out == "installed";
   const auto package = args.get("package");
   if (!package.empty()) {
-    if (!installed) TRY(quiet_debian_units(session));
+    if (!installed) TRY(check_ports_of_debian_units(session));
     session.progress("installing " + package);
-    // apt takes a name with a slash for a file.
-    const auto file = package.contains('/') ? package : "./" + package;
-    TRY(must(session,
-             {{"apt-get", "install", "-y", "-q", "--no-install-recommends", file},
-              {{"DEBIAN_FRONTEND", "noninteractive"}}},
-             "apt-get update, then again"));
+    // As machine add does it: Debian's own units of what we bring must not start.
+    const auto here = local_host(session.host());
+    const auto facts = TRY(look_at(*here, {}));
+    auto done = install_package(*here, facts, TRY(find_package(session, package)), {});
+    if (done) done = keep_installed(*here, facts);
+    if (!done) {
+      if (const auto stays = uninstall(*here, facts); stays && stays->empty())
+        session.notice("undo: this computer is as it was found");
+      return fail(std::move(done).error());
+    }
   } else if (!installed) {
     return fail(Code::precondition, "the package ployz is not installed", "--package ployz.deb");
   }
@@ -125,97 +115,6 @@ Result<Answer> run_status(Session& session, const Args&) {
   return Answer{std::move(status), text};
 }
 
-// dev
-
-Result<Answer> run_dev_up(Session& session, const Args& args) {
-  if (TRY(args.number("machines", 1, 200)) != 1)
-    return fail(Code::unsupported, "a development cluster has one machine so far", "--machines 1");
-  const auto options = TRY(machine_options(session, args));
-  const auto up = TRY(ensure_machine(session, options));
-  TRY(remember_context(session, options.name, up.context));
-  const auto* client = TRY(session.client_of(up.context));
-  const auto status = TRY(client->status());
-  auto network = text_of(status, "network");
-  bool founded = false;
-  if (network.empty()) {
-    session.progress(std::format("founding network {}", options.name));
-    const auto mesh = TRY(session.change(
-        [&](const ApiClient&, const EventSink& events) {
-          return client->mesh_init({options.name}, events);
-        },
-        false));
-    network = text_of(mesh, "name");
-    founded = true;
-  }
-  auto answer = machine_answer(options, up);
-  answer.document["network"] = network;
-  if (founded) answer.document["outcome"] = "created";
-  answer.text += std::format(
-      "network: {}\nnext: ployzctl image push IMAGE --to {}, then ployzctl "
-      "deploy -f FILE\n",
-      network, options.name);
-  return answer;
-}
-
-Result<Answer> run_dev_status(Session& session, const Args& args) {
-  const auto name = args.get_or("name", kDefaultMachine);
-  const auto state = TRY(inspect_container(session, name));
-  std::string network;
-  std::string daemon = "-";
-  if (state.running) {
-    const auto contexts = TRY(session.contexts());
-    const auto entry = contexts.entries.find(name);
-    const ContextEntry fallback{{}, container_of(name)};
-    const auto* client =
-        TRY(session.client_of(entry == contexts.entries.end() ? fallback : entry->second));
-    const auto status = client->status();
-    daemon = status ? "answers" : status.error().message;
-    if (status) network = text_of(*status, "network");
-  }
-  const bool up = state.running && daemon == "answers" && !network.empty();
-  Answer answer;
-  answer.document = {{"machine", name},
-                     {"container", container_of(name)},
-                     {"exists", state.exists},
-                     {"running", state.running},
-                     {"network", network},
-                     {"address", state.address},
-                     {"gateway", state.address.empty() ? "" : "http://" + state.address},
-                     {"up", up}};
-  const std::string_view running = !state.exists ? "absent" : state.running ? "running" : "stopped";
-  answer.text =
-      render_fields({{"machine", name},
-                     {"container", std::format("{} ({})", container_of(name), running)},
-                     {"daemon", daemon},
-                     {"network", network.empty() ? "-" : network},
-                     {"gateway", state.address.empty() ? "-" : "http://" + state.address}},
-                    session.style());
-  answer.exit_code = up ? 0 : 1;
-  return answer;
-}
-
-Result<Answer> run_dev_down(Session& session, const Args& args) {
-  return removed_answer(session, args.get_or("name", kDefaultMachine));
-}
-
-Result<Answer> run_dev_shell(Session& session, const Args& args) {
-  const auto name = args.get_or("name", kDefaultMachine);
-  if (!TRY(inspect_container(session, name)).running)
-    return fail(Code::precondition, std::format("machine {} does not run", name),
-                "ployzctl dev up");
-  Command command{{"docker", "exec", "-i"}};
-  if (session.host().out_is_terminal()) command.argv.emplace_back("-t");
-  command.argv.push_back(container_of(name));
-  auto words = args.all("COMMAND");
-  if (words.empty()) words = {"bash", "-l"};
-  command.argv.insert(command.argv.end(), words.begin(), words.end());
-  command.own_group = false;  // it reads from the terminal
-  Answer answer;
-  answer.exit_code = TRY(session.host().run_here(command));
-  answer.document = {{"exit_code", answer.exit_code}};
-  return answer;
-}
-
 }  // namespace
 
 CommandSpec daemon_command() {
@@ -258,39 +157,6 @@ CommandSpec daemon_command() {
            .summary = "Does the daemon answer",
            .examples = {"ployzctl daemon status"},
            .run = run_status}}};
-}
-
-CommandSpec dev_command() {
-  const OptionSpec name{"name", 0, "NAME", "of the machine and its context (dev-local)"};
-  return {
-      .name = "dev",
-      .summary = "A cluster on this computer, its machine a container",
-      .examples = {"ployzctl dev up", "ployzctl dev down"},
-      .children = {{.name = "up",
-                    .summary = "daemon install and mesh init in one; repeating it is cheap",
-                    .examples = {"ployzctl dev up"},
-                    .options = {name,
-                                {"machines", 0, "N", "how many (1)"},
-                                {"image", 0, "IMAGE", "of the machine container (ployz/machine)"},
-                                {"publish", 'p', "HOST:CONTAINER",
-                                 "a port of the machine container on this computer", true}},
-                    .run = run_dev_up},
-                   {.name = "status",
-                    .summary = "Is it up, and where is its gateway",
-                    .examples = {"ployzctl dev status"},
-                    .options = {name},
-                    .run = run_dev_status},
-                   {.name = "down",
-                    .summary = "Remove it with its data",
-                    .examples = {"ployzctl dev down"},
-                    .options = {name},
-                    .run = run_dev_down},
-                   {.name = "shell",
-                    .summary = "A shell in the machine",
-                    .examples = {"ployzctl dev shell", "ployzctl dev shell -- systemctl --failed"},
-                    .options = {name},
-                    .positionals = {{"COMMAND", "instead of a shell", false, true}},
-                    .run = run_dev_shell}}};
 }
 
 }  // namespace ployz::cli

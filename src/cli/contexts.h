@@ -11,9 +11,16 @@
 
 namespace ployz::cli {
 
-struct ContextEntry {
-  std::string socket;     // the daemon's control socket; empty: only through the container
+// How a daemon is reached.
+struct MachineDoor {
+  std::string socket;     // its control socket; empty: only through the container
   std::string container;  // machine container, whose socket `docker exec` can reach; empty: none
+  bool operator==(const MachineDoor&) const = default;
+};
+
+struct ContextEntry : MachineDoor {
+  // The other machines of a development cluster, by name; --machine chooses one.
+  std::map<std::string, MachineDoor> machines = {};
   bool operator==(const ContextEntry&) const = default;
 };
 
@@ -37,8 +44,9 @@ struct ContextChoice {
   std::string socket;          // --socket or PLOYZ_SOCKET; empty: not given
   std::string name;            // --context or PLOYZ_CONTEXT; empty: not given
   std::string default_socket;  // of config.toml
+  std::string machine = {};    // --machine or PLOYZ_MACHINE; empty: the context's own
 };
-// `invalid` when the named context does not exist, with the known ones in the hint.
+// `invalid` when the named context or machine does not exist, with the known ones in the hint.
 [[nodiscard]] Result<ContextEntry> resolve_context(const Contexts& contexts,
                                                    const ContextChoice& choice);
 

@@ -18,8 +18,8 @@ using std::chrono::minutes;
 using std::chrono::seconds;
 
 constexpr std::string_view kDebianUnits[] = {"haproxy.service", "knot.service",
-                                             "nats-server.service", "nftables.service"};
-// Which of them we masked, one a line. `machine add` keeps the same list at the same place.
+                                             "nats-server.service"};
+// Which units the installation masked, one a line (remote_install.h).
 constexpr std::string_view kMasked = "/var/lib/ployz-add/masked";
 constexpr std::string_view kEngineSocket = "/run/docker.sock";
 constexpr seconds kDaemonLimit{10};
@@ -43,17 +43,6 @@ Result<std::vector<std::string>> noted_masks() {
     at = end + 1;
   }
   return units;
-}
-
-Status note_mask(const std::string& unit) {
-  auto units = TRY(noted_masks());
-  if (std::ranges::contains(units, unit)) return {};
-  std::error_code error;
-  std::filesystem::create_directories(std::filesystem::path(kMasked).parent_path(), error);
-  units.push_back(unit);
-  std::string text;
-  for (const auto& each : units) text += each + "\n";
-  return write_file(kMasked, text);
 }
 
 Result<HttpResponse> engine(const std::string& method, const std::string& target) {
@@ -120,20 +109,12 @@ Status check_host(Session& session) {
   return {};
 }
 
-Status quiet_debian_units(Session& session) {
-  for (const auto name : kDebianUnits) {
-    const std::string unit(name);
-    const auto known = TRY(ask(session, {"systemctl", "is-enabled", unit}));
-    if (known.empty() || known == "not-found") {
-      // Noted first: a mask nobody knows of would stay forever.
-      TRY(note_mask(unit));
-      TRY(must(session, {{"systemctl", "mask", unit}}, "systemctl status " + unit));
-    } else if (unit != "nftables.service" &&
-               TRY(ask(session, {"systemctl", "is-active", unit})) == "active") {
-      return fail(Code::precondition,
-                  std::format("{} runs on this machine, and Ployz needs its ports", unit),
-                  "systemctl disable --now " + unit + ", or another machine");
-    }
+Status check_ports_of_debian_units(Session& session) {
+  for (const auto unit : kDebianUnits) {
+    if (TRY(ask(session, {"systemctl", "is-active", std::string(unit)})) != "active") continue;
+    return fail(Code::precondition,
+                std::format("{} runs on this machine, and Ployz needs its ports", unit),
+                std::format("systemctl disable --now {}, or another machine", unit));
   }
   return {};
 }
@@ -152,15 +133,20 @@ Status await_daemon(Session& session, const ContextEntry& context) {
 
 Status remove_from_host(Session& session, const std::string& context) {
   TRY(remove_workloads(session));
-  // Fails when the table is not there, which is as good.
-  (void)session.host().run({{"nft", "delete", "table", "ip", "ployz"}}, {});
+  // Each fails when it is not there, which is as good.
+  for (const char* table : {"ployz", "ployz-overlay"})
+    (void)session.host().run({{"nft", "delete", "table", "ip", table}}, {});
+  (void)session.host().run({{"ip", "link", "delete", "ployz-wg"}}, {});
+  for (const auto& [in, out] : {std::pair("ployz-wg", "ployz0"), {"ployz0", "ployz-wg"}})
+    (void)session.host().run(
+        {{"iptables", "-w", "-D", "DOCKER-USER", "-i", in, "-o", out, "-j", "ACCEPT"}}, {});
   for (const auto& unit : TRY(noted_masks())) {
     TRY(must(session, {{"systemctl", "unmask", unit}}, ""));
     // What its package enabled while it was masked must not start with the next boot. It fails for
     // a unit whose package is gone.
     (void)session.host().run({{"systemctl", "disable", unit}}, {});
   }
-  TRY(must(session, {{"rm", "-rf", "/var/lib/ployz", "/var/lib/ployz-add"}}, ""));
+  TRY(must(session, {{"rm", "-rf", "/var/lib/ployz", "/var/lib/ployz-add", "/usr/share/ployz"}}, ""));
   return forget_context(session, context);
 }
 

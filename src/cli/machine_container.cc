@@ -15,9 +15,9 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr seconds kBoot{120};        // of systemd and the engine inside, on a slow computer
-constexpr milliseconds kRetry{100};  // between attempts to connect, where no event can be had
-constexpr int kConnectAttempts = 20;  // the socket is there: this is for its listen(2)
+constexpr seconds kBoot{120};           // of systemd and the engine inside, on a slow computer
+constexpr milliseconds kRetry{100};     // between attempts to connect, where no event can be had
+constexpr int kConnectAttempts = 20;    // the socket is there: this is for its listen(2)
 constexpr size_t kLongestSocket = 107;  // unix(7)
 
 RunOptions within(milliseconds timeout) {
@@ -95,6 +95,7 @@ Status create_container(Session& session, const MachineOptions& options) {
   std::vector<std::string> run{
       "run",        "--detach",   "--name",  container_of(options.name),
       "--hostname", options.name, "--label", "ployz.machine=" + options.name};
+  if (!options.cluster.empty()) run.push_back("--label=ployz.cluster=" + options.cluster);
   run.insert(run.end(), recipe.options.begin(), recipe.options.end());
   // Across a restart of the container; an anonymous volume, gone with it.
   run.emplace_back("--volume=/var/lib/ployz");
@@ -122,12 +123,12 @@ Status wait_booted(Session& session, const std::string& container) {
               std::format("docker exec {} journalctl -b -u ployzd", container));
 }
 
-Status wait_answers(Session& session, const ContextEntry& context) {
+Status wait_answers(const MachineDoor& context) {
   const StopFd never{std::stop_token{}};
   Result<Json> status = fail(Code::unavailable, "no answer");
   for (int attempt = 0; attempt < kConnectAttempts; ++attempt) {
     // A new client each time: which way leads to the socket may change while the machine boots.
-    status = TRY(session.client_of(context))->status();
+    status = TRY(connect_to(context)).client->status();
     if (status) return {};
     (void)wait_for(-1, 0, deadline_in(kRetry), never);
   }
@@ -166,18 +167,18 @@ Result<MachineUp> ensure_machine(Session& session, const MachineOptions& options
   if (session.host().is_root() && socket.string().size() <= kLongestSocket)
     up.context.socket = socket.string();
   if (!up.state.exists) {
-    session.progress(std::format("starting machine {} ({})", options.name, options.image));
+    session.progress(std::format("{}  starting ({})", options.name, options.image));
     TRY(create_container(session, options));
     up.created = true;
   } else if (!up.state.running) {
-    session.progress(std::format("starting machine {} again", options.name));
+    session.progress(std::format("{}  starting again", options.name));
     TRY(docker(session, {"start", container}, Code::internal, "docker ps -a"));
-  } else if (TRY(session.client_of(up.context))->status()) {
+  } else if (TRY(connect_to(up.context)).client->status()) {
     return up;  // everything is there
   }
-  session.progress("waiting for its systemd and ployzd");
+  session.progress(std::format("{}  waiting for its systemd and ployzd", options.name));
   TRY(wait_booted(session, container));
-  TRY(wait_answers(session, up.context));
+  TRY(wait_answers(up.context));
   up.state = TRY(inspect_container(session, options.name));
   return up;
 }

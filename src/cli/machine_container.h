@@ -18,6 +18,7 @@ inline constexpr std::string_view kDefaultImage = "ployz/machine:latest";
 
 struct MachineOptions {
   std::string name = std::string(kDefaultMachine);
+  std::string cluster = {};  // it belongs to; a label of the container
   std::string image = std::string(kDefaultImage);
   std::vector<std::string> publish;  // HOST:CONTAINER, where the host does not reach containers
 };
@@ -35,8 +36,8 @@ struct ContainerState {
 [[nodiscard]] Result<ContainerState> inspect_container(Session& session, const std::string& name);
 
 // The container runs, its systemd has finished booting and ployzd's socket answers, when it
-// returns; whether it was made now. Repeating is cheap. On failure a container made here is left
-// for inspection, and the hint says how to look.
+// returns; whether it was made now. From any thread. Repeating is cheap. On failure a container
+// made here is left for inspection, and the hint says how to look.
 struct MachineUp {
   bool created = false;
   ContainerState state;

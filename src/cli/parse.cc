@@ -66,7 +66,8 @@ class Parser {
     positionals_.push_back(word);
     const auto& specs = command().positionals;
     // What follows a positional that takes the rest belongs to another program.
-    if (!specs.empty() && specs.back().rest && positionals_.size() >= specs.size())
+    if (!specs.empty() && specs.back().rest && !specs.back().mixed &&
+        positionals_.size() >= specs.size())
       only_positionals_ = true;
     return {};
   }

@@ -31,6 +31,7 @@ Result<GlobalFlags> global_flags(CliHost& host, const Args& args) {
   flags.config = text("config", "PLOYZ_CONFIG", flags.config);
   flags.data_dir = text("data-dir", "PLOYZ_DATA_DIR", "");
   flags.context = text("context", "PLOYZ_CONTEXT", "");
+  flags.machine = text("machine", "PLOYZ_MACHINE", "");
   // A context on the command line means more than a socket in the environment.
   flags.socket = args.has("context") ? args.get("socket") : text("socket", "PLOYZ_SOCKET", "");
   flags.color = text("color", "PLOYZ_COLOR", "auto");
@@ -41,6 +42,8 @@ Result<GlobalFlags> global_flags(CliHost& host, const Args& args) {
     return fail(Code::invalid, "--json and --plain exclude each other", "choose one");
   if (args.has("socket") && args.has("context"))
     return fail(Code::invalid, "--socket and --context exclude each other", "choose one");
+  if (args.has("socket") && args.has("machine"))
+    return fail(Code::invalid, "--socket and --machine exclude each other", "choose one");
   return flags;
 }
 
@@ -74,8 +77,8 @@ Status Session::save(const Contexts& contexts) const {
 }
 
 Result<const ApiClient*> Session::client() {
-  if (client_) return client_.get();
-  ContextChoice choice{flags_.socket, flags_.context, {}};
+  if (connection_.client) return connection_.client.get();
+  ContextChoice choice{flags_.socket, flags_.context, {}, flags_.machine};
   Contexts known;
   if (choice.socket.empty()) {
     known = TRY(contexts());
@@ -85,15 +88,19 @@ Result<const ApiClient*> Session::client() {
   return client_of(TRY(resolve_context(known, choice)));
 }
 
-Result<const ApiClient*> Session::client_of(const ContextEntry& entry) {
-  relay_.reset();
-  if (entry.container.empty() || connects(entry.socket)) {
-    client_ = std::make_unique<ApiClient>(entry.socket);
-  } else {
-    relay_ = TRY(Relay::start(entry.container));
-    client_ = std::make_unique<ApiClient>(relay_->socket_path());
-  }
-  return client_.get();
+Result<Connection> connect_to(const MachineDoor& door) {
+  Connection out;
+  if (!door.container.empty() && !connects(door.socket))
+    out.relay = TRY(Relay::start(door.container));
+  out.client =
+      std::make_unique<ApiClient>(out.relay ? out.relay->socket_path() : std::string(door.socket));
+  return out;
+}
+
+Result<const ApiClient*> Session::client_of(const MachineDoor& door) {
+  connection_ = {};
+  connection_ = TRY(connect_to(door));
+  return connection_.client.get();
 }
 
 void Session::progress(std::string_view line) {

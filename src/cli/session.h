@@ -22,6 +22,7 @@ struct GlobalFlags {
   std::string data_dir;  // empty: $XDG_DATA_HOME/ployz
   std::string socket;
   std::string context;
+  std::string machine;
   bool json = false;
   bool plain = false;
   bool quiet = false;
@@ -29,8 +30,15 @@ struct GlobalFlags {
 };
 
 // From the command line, else from PLOYZ_CONFIG, PLOYZ_DATA_DIR, PLOYZ_SOCKET, PLOYZ_CONTEXT,
-// PLOYZ_JSON, PLOYZ_PLAIN, PLOYZ_QUIET, PLOYZ_COLOR. `invalid` for contradictions.
+// PLOYZ_MACHINE, PLOYZ_JSON, PLOYZ_PLAIN, PLOYZ_QUIET, PLOYZ_COLOR. `invalid` for contradictions.
 [[nodiscard]] Result<GlobalFlags> global_flags(CliHost& host, const Args& args);
+
+// The way to one daemon. A door whose socket cannot be used is taken through its container.
+struct Connection {
+  std::unique_ptr<Relay> relay;
+  std::unique_ptr<ApiClient> client;
+};
+[[nodiscard]] Result<Connection> connect_to(const MachineDoor& door);
 
 class Session {
  public:
@@ -43,14 +51,14 @@ class Session {
   // Connects to nothing yet. A context whose socket cannot be used is reached through its machine
   // container.
   [[nodiscard]] Result<const ApiClient*> client();
-  [[nodiscard]] Result<const ApiClient*> client_of(const ContextEntry& entry);
+  [[nodiscard]] Result<const ApiClient*> client_of(const MachineDoor& door);
 
   [[nodiscard]] Result<Contexts> contexts() const;
   [[nodiscard]] Status save(const Contexts& contexts) const;
   [[nodiscard]] std::filesystem::path contexts_file() const;
   [[nodiscard]] std::filesystem::path data_dir() const;  // of this program, not of a daemon
 
-  // One line on stderr, unless --quiet.
+  // One line on stderr, unless --quiet. From any thread.
   void progress(std::string_view line);
   // One line on stderr, always: what the operator must see while waiting.
   void notice(std::string_view line);
@@ -66,8 +74,7 @@ class Session {
   CliHost& host_;
   GlobalFlags flags_;
   Style style_;
-  std::unique_ptr<ApiClient> client_;
-  std::unique_ptr<Relay> relay_;
+  Connection connection_;
 };
 
 }  // namespace ployz::cli

@@ -20,6 +20,7 @@ const std::vector<OptionSpec>& global_options() {
        Names::file},
       {"socket", 0, "PATH", "the daemon's control socket", false, {}, Names::file},
       {"context", 0, "NAME", "whom to talk to; see ployzctl context", false, {}, Names::context},
+      {"machine", 0, "NAME", "another machine of a development cluster", false, {}, Names::machine},
       {"json", 0, "", "one JSON document on stdout"},
       {"plain", 0, "", "tables as tab-separated values, without header and colour"},
       {"quiet", 'q', "", "no progress"},

@@ -54,11 +54,159 @@ class Answer:
         return f"exit {self.code}\n{self.stdout}\n{self.stderr}"
 
 
-class Lab:
-    """One machine container and the ployzctl context that talks to it."""
+class Container:
+    """A machine container or a bare host; `container` names it."""
 
-    def __init__(self, name, home=None):
+    @property
+    def address(self):
+        return run("docker", "inspect", "-f",
+                   "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}",
+                   self.container).stdout.strip()
+
+    def sh(self, script, check=True):
+        """A shell line inside the machine."""
+        return run("docker", "exec", self.container, "bash", "-c", script, check=check)
+
+    def install_tool(self, name):
+        """A test program of the build, put into the machine."""
+        run("docker", "cp", built(name), f"{self.container}:/usr/local/bin/{name}")
+
+    def docker(self, *args, check=True):
+        """The machine's own engine."""
+        return run("docker", "exec", self.container, "docker", *args, check=check)
+
+    def pid_of(self, unit):
+        return int(self.sh(f"systemctl show -p MainPID --value {unit}").stdout)
+
+    def kill(self, unit):
+        """kill -9 of a unit's processes; returns when systemd has started it anew."""
+        before = self.pid_of(unit)
+        self.sh(f"systemctl kill -s KILL {unit}")
+        self.wait(lambda: self.pid_of(unit) not in (0, before), f"{unit} to come back")
+
+    def pause(self):
+        """All of it stands still, as a host that hangs: connections stay, nothing answers."""
+        run("docker", "pause", self.container)
+
+    def unpause(self):
+        run("docker", "unpause", self.container)
+
+    def cut(self, *others):
+        """No packet to or from the other machines' underlay, both ways, until heal()."""
+        rules = "; ".join(f"ip {way} {other.address} drop" for other in others
+                          for way in ("saddr", "daddr"))
+        drops = "\n".join(f"add rule inet ployz_test {chain} {rule}" for rule in rules.split("; ")
+                          for chain in ("in", "out"))
+        script = f"""add table inet ployz_test
+add chain inet ployz_test in {{ type filter hook input priority -200; }}
+add chain inet ployz_test out {{ type filter hook output priority -200; }}
+{drops}
+"""
+        run("docker", "exec", "-i", self.container, "nft", "-f", "-", stdin=script)
+
+    def heal(self):
+        self.sh("nft delete table inet ployz_test", check=False)
+
+    def wait(self, condition, what, limit_s=30):
+        deadline = time.monotonic() + limit_s
+        while time.monotonic() < deadline:
+            with contextlib.suppress(AssertionError, OSError, ValueError):
+                if condition():
+                    return
+            subprocess.run(["sleep", "0.05"], check=True)
+        raise AssertionError(f"waited {limit_s} s for {what}")
+
+    def get(self, host, path="/", port=80):
+        """(status, body) through the gateway, from outside the machine."""
+        request = urllib.request.Request(f"http://{self.address}:{port}{path}",
+                                         headers={"Host": host})
+        try:
+            with urllib.request.urlopen(request, timeout=10) as response:
+                return response.status, response.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+
+
+class Machine(Container):
+    """One machine of a cluster."""
+
+    def __init__(self, lab, name):
+        self.lab = lab
         self.name = name
+
+    @property
+    def container(self):
+        return f"ployz-{self.name}"
+
+    def ctl(self, *args, stdin=None):
+        """Through this machine's own daemon."""
+        return self.lab.ctl("--machine", self.name, *args, stdin=stdin)
+
+
+class BareHost(Container):
+    """A host that knows nothing of Ployz, and the ssh of an operator who has been there once."""
+
+    def __init__(self, lab, name, warm=True):
+        self.lab = lab
+        self.name = name
+        word = "bare-warm" if warm else "bare"
+        self.image = (ROOT / f"build/bare/{word}-image").read_text().strip()
+        self.key = str(ROOT / "build/bare/key")
+        self.known_hosts = lab.home / "known_hosts"
+
+    @property
+    def container(self):
+        return f"ployz-bare-{self.name}"
+
+    def up(self):
+        args = run(ROOT / "tools/lab/machine-args").stdout.splitlines()
+        split = args.index("--")
+        self.down()
+        run("docker", "run", "-d", "--name", self.container, "--hostname", self.name, "--label",
+            f"ployz.machine={self.name}", *args[:split], self.image, *args[split + 1:])
+        self.wait(lambda: self.sh("systemctl is-active ssh", check=False).stdout.strip() ==
+                  "active", "sshd")
+        self.trust()
+        return self
+
+    def down(self):
+        run("docker", "rm", "-fv", self.container, check=False)
+
+    def trust(self):
+        """Its host key becomes known; and ployzctl's ssh reads no configuration but the lab's."""
+        key = self.sh("cat /etc/ssh/ssh_host_ed25519_key.pub").stdout.split()
+        with open(self.known_hosts, "a", encoding="utf-8") as known:
+            known.write(f"{self.address} {key[0]} {key[1]}\n")
+        config = self.lab.home / "ssh_config"
+        config.write_text(f"UserKnownHostsFile {self.known_hosts}\nGlobalKnownHostsFile /dev/null\n")
+        wrapper = self.lab.home / "bin/ssh"
+        wrapper.parent.mkdir(exist_ok=True)
+        wrapper.write_text(f'#!/bin/sh\nexec /usr/bin/ssh -F {config} "$@"\n')
+        wrapper.chmod(0o755)
+        if str(wrapper.parent) not in self.lab.env["PATH"]:
+            self.lab.env["PATH"] = f"{wrapper.parent}:{self.lab.env['PATH']}"
+
+    def add(self, *args, user="root", network=None):
+        """`machine add` of this host."""
+        package = ROOT / f"build/{os.environ.get('PLOYZ_PRESET', 'dev')}/package/ployz.deb"
+        return self.lab.ctl("machine", "add", "--network", network or self.lab.name, "--identity",
+                            self.key, "--package", package, *args, f"{user}@{self.address}")
+
+    def as_found(self):
+        """What an undone `machine add` must leave alone: packages, units, listening sockets."""
+        return self.sh("dpkg-query -W; systemctl list-unit-files --no-legend --no-pager; "
+                       "cat /etc/passwd /etc/group | grep -v ^ployz: ; ss -Hlnt | "
+                       "awk '{print $4}' | grep -v 127.0.0.1 | sort; ls /var/lib").stdout
+
+
+class Lab(Container):
+    """A cluster of machine containers and the ployzctl context that talks to it.
+
+    What reads as if there were one machine (sh, address, get, …) means the first."""
+
+    def __init__(self, name, home=None, machines=1):
+        self.name = name
+        self.machines = machines
         self.home = home or pathlib.Path(tempfile.mkdtemp(prefix="ployz-lab-"))
         self.env = dict(os.environ, XDG_CONFIG_HOME=str(self.home / "config"),
                         XDG_DATA_HOME=str(self.home / "data"))
@@ -96,68 +244,30 @@ class Lab:
             process.stdin = None
         return process
 
+    @property
+    def container(self):
+        return f"ployz-{self.name}"
+
     def deploy(self, manifest, *args):
         return self.ctl("deploy", "-f", "-", *args, stdin=manifest)
 
     # -- the machine ------------------------------------------------------------------------
     def up(self):
-        run(PLOYZCTL, "dev", "up", "--name", self.name, "--image", self.image, env=self.env)
+        run(PLOYZCTL, "dev", "up", "--name", self.name, "--image", self.image, "--machines",
+            self.machines, env=self.env, limit_s=COMMAND_LIMIT_S * self.machines)
         return self
+
+    def machine(self, number):
+        """Machine 1 is the first; the others are its peers."""
+        return self if number == 1 else Machine(self, f"{self.name}-{number}")
+
+    def all(self):
+        return [self.machine(n) for n in range(1, self.machines + 1)]
 
     def down(self):
         run(PLOYZCTL, "dev", "down", "--name", self.name, env=self.env, check=False)
 
-    @property
-    def container(self):
-        return f"ployz-{self.name}"
-
-    @property
-    def address(self):
-        return run("docker", "inspect", "-f",
-                   "{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}",
-                   self.container).stdout.strip()
-
-    def sh(self, script, check=True):
-        """A shell line inside the machine."""
-        return run("docker", "exec", self.container, "bash", "-c", script, check=check)
-
-    def install_tool(self, name):
-        """A test program of the build, put into the machine."""
-        run("docker", "cp", built(name), f"{self.container}:/usr/local/bin/{name}")
-
-    def docker(self, *args, check=True):
-        """The machine's own engine."""
-        return run("docker", "exec", self.container, "docker", *args, check=check)
-
-    def pid_of(self, unit):
-        return int(self.sh(f"systemctl show -p MainPID --value {unit}").stdout)
-
-    def kill(self, unit):
-        """kill -9 of a unit's processes; returns when systemd has started it anew."""
-        before = self.pid_of(unit)
-        self.sh(f"systemctl kill -s KILL {unit}")
-        self.wait(lambda: self.pid_of(unit) not in (0, before), f"{unit} to come back")
-
-    def wait(self, condition, what, limit_s=30):
-        deadline = time.monotonic() + limit_s
-        while time.monotonic() < deadline:
-            with contextlib.suppress(AssertionError, OSError, ValueError):
-                if condition():
-                    return
-            subprocess.run(["sleep", "0.05"], check=True)
-        raise AssertionError(f"waited {limit_s} s for {what}")
-
-    # -- what is served ---------------------------------------------------------------------
-    def get(self, host, path="/", port=80):
-        """(status, body) through the gateway, from outside the machine."""
-        request = urllib.request.Request(f"http://{self.address}:{port}{path}",
-                                         headers={"Host": host})
-        try:
-            with urllib.request.urlopen(request, timeout=10) as response:
-                return response.status, response.read().decode()
-        except urllib.error.HTTPError as error:
-            return error.code, error.read().decode()
-
+    # -- what is served, by the first machine ------------------------------------------------
     def version(self, host):
         status, body = self.get(host)
         assert status == 200, (status, body)

@@ -1,0 +1,176 @@
+// mesh: the network, and this machine's place in it.
+#include <format>
+
+#include "cli/commands.h"
+#include "cli/render.h"
+#include "model/names.h"
+
+namespace ployz::cli {
+namespace {
+
+// A bundle of 200 machines is about 100 KiB.
+constexpr size_t kMaxBundleBytes = 4 << 20;
+
+std::string mesh_text(const Json& mesh, const Style& style) {
+  std::string missing;
+  for (const Json& item : list_of(mesh, "not_ready"))
+    if (item.is_string()) missing += (missing.empty() ? "" : "; ") + item.get<std::string>();
+  return render_fields(
+      {{"network", text_of(mesh, "name")},
+       {"ready", missing.empty() ? "yes" : "no: " + missing},
+       {"machines", text_of(mesh, "machines")},
+       {"store", std::format("{} machines, epoch {}", text_of(mesh, "store_machines"),
+                             text_of(mesh, "epoch"))},
+       {"addresses", text_of(mesh, "cluster_cidr")},
+       {"dns domain", text_of(mesh, "cluster_domain")},
+       {"gateway domain", text_of(mesh, "gateway_domain")},
+       {"gateway", text_of(mesh, "gateway_address")}},
+      style);
+}
+
+Result<Answer> run_mesh_init(Session& session, const Args& args) {
+  auto name = args.get("NAME");
+  if (args.has("name-stdin")) {
+    if (!name.empty())
+      return fail(Code::invalid, "NAME and --name-stdin exclude each other", "choose one");
+    name = TRY(session.host().read_stdin(1024));
+    name.erase(name.find_last_not_of(" \t\r\n") + 1);
+  }
+  if (name.empty()) return fail(Code::invalid, "NAME is missing", "ployzctl mesh init --help");
+  TRY(check_dns_label(name, "network name"));
+  Json mesh =
+      TRY(session.change([&](const ApiClient& client,
+                             const EventSink& events) { return client.mesh_init({name}, events); },
+                         false));
+  return Answer{mesh, std::format("network {}: {}\n", name, text_of(mesh, "outcome")) +
+                          mesh_text(mesh, session.style())};
+}
+
+Result<Answer> run_mesh_status(Session& session, const Args&) {
+  const auto* client = TRY(session.client());
+  Json mesh = TRY(client->mesh());
+  return Answer{mesh, mesh_text(mesh, session.style())};
+}
+
+Result<Answer> run_mesh_ready(Session& session, const Args&) {
+  auto answer = TRY(run_mesh_status(session, {}));
+  answer.exit_code = flag_of(answer.document, "ready") ? 0 : 1;
+  return answer;
+}
+
+// The networks of the contexts this operator has.
+Result<Answer> run_mesh_list(Session& session, const Args&) {
+  const auto contexts = TRY(session.contexts());
+  Table table({"CONTEXT", "NETWORK", "STATE"});
+  Json list = Json::array();
+  for (const auto& [name, entry] : contexts.entries) {
+    const auto* client = TRY(session.client_of(entry));
+    const auto status = client->status();
+    const auto network = status ? text_of(*status, "network") : "";
+    const auto state = status ? "up" : status.error().message;
+    table.row({name, network.empty() ? "-" : network, state});
+    list.push_back({{"context", name}, {"network", network}, {"up", status.has_value()}});
+  }
+  return Answer{{{"networks", std::move(list)}}, table.render(session.style())};
+}
+
+Result<Answer> run_self_record(Session& session, const Args&) {
+  const auto* client = TRY(session.client());
+  Json record = TRY(client->self_record());
+  std::string endpoints;
+  for (const Json& endpoint : list_of(record, "endpoints"))
+    if (endpoint.is_string())
+      endpoints += (endpoints.empty() ? "" : ", ") + endpoint.get<std::string>();
+  auto text = render_fields({{"id", text_of(record, "id")},
+                             {"name", text_of(record, "name")},
+                             {"version", text_of(record, "version")},
+                             {"endpoints", endpoints},
+                             {"wireguard key", text_of(record, "wireguard_public_key")},
+                             {"nats key", text_of(record, "nats_public_key")}},
+                            session.style());
+  return Answer{std::move(record), std::move(text)};
+}
+
+Result<Answer> run_join(Session& session, const Args& args) {
+  if (!args.has("bundle-stdin"))
+    return fail(Code::invalid, "--bundle-stdin is missing: a bundle is what machine add sends",
+                "ployzctl machine add, on a machine of the network");
+  const auto text = TRY(session.host().read_stdin(kMaxBundleBytes));
+  const Json bundle = TRY(parse_json(text));
+  TRY(join_bundle_from_json(bundle));
+  Json mesh =
+      TRY(session.change([&](const ApiClient& client,
+                             const EventSink& events) { return client.mesh_join(bundle, events); },
+                         false));
+  return Answer{mesh, mesh_text(mesh, session.style())};
+}
+
+Result<Answer> run_destroy(Session& session, const Args& args) {
+  if (!args.has("yes"))
+    return fail(Code::invalid, "this machine would leave its network and lose what it keeps of it",
+                "add --yes");
+  const bool force = args.has("force");
+  Json document = TRY(
+      session.change([&](const ApiClient& client,
+                         const EventSink& events) { return client.mesh_destroy(force, events); },
+                     false));
+  return Answer{std::move(document), "this machine belongs to no network\n"};
+}
+
+}  // namespace
+
+CommandSpec mesh_command() {
+  return {.name = "mesh",
+          .summary = "The network",
+          .examples = {"ployzctl mesh init dev-local", "ployzctl mesh status"},
+          .children = {{.name = "init",
+                        .summary = "Found a network with this machine as its first",
+                        .description =
+                            "Repeated with the same name it changes nothing, or finishes what a "
+                            "crash left.",
+                        .examples = {"ployzctl mesh init dev-local",
+                                     "echo prod | ployzctl mesh init "
+                                     "--name-stdin"},
+                        .options = {{"name-stdin", 0, "", "read the name from stdin"}},
+                        .positionals = {{"NAME", "of the network", false}},
+                        .run = run_mesh_init,
+                        .aliases = {"create"}},
+                       {.name = "self-record",
+                        .summary = "What this machine says of itself to a network it may join",
+                        .description = "Its keys are made when there are none; they stay here.",
+                        .examples = {"ployzctl mesh self-record --json"},
+                        .run = run_self_record},
+                       {.name = "join",
+                        .summary = "Join the network that admitted this machine",
+                        .description = "machine add runs this on the host it adds. Repeating it "
+                                       "goes on where it was cut off.",
+                        .examples = {"cat bundle.json | ployzctl mesh join --bundle-stdin"},
+                        .options = {{"bundle-stdin", 0, "", "read the admission from stdin"}},
+                        .run = run_join},
+                       {.name = "destroy",
+                        .summary = "This machine leaves its network and is as before it",
+                        .description = "Refused while it runs instances or the network has other "
+                                       "members, unless forced.\nThe others are not told: see "
+                                       "machine rm for a machine that serves.",
+                        .examples = {"ployzctl mesh destroy --yes",
+                                     "ployzctl mesh destroy --force --yes"},
+                        .options = {{"force", 0, "", "whatever it runs and whoever else is there"},
+                                    {"yes", 'y', "", "do not ask"}},
+                        .run = run_destroy},
+                       {.name = "status",
+                        .summary = "The network this machine belongs to",
+                        .examples = {"ployzctl mesh status"},
+                        .run = run_mesh_status},
+                       {.name = "list",
+                        .summary = "The networks of all contexts",
+                        .examples = {"ployzctl mesh list"},
+                        .run = run_mesh_list,
+                        .aliases = {"ls"}},
+                       {.name = "ready",
+                        .summary = "Exit code 0 when the network can be deployed to, else 1",
+                        .examples = {"ployzctl mesh ready && ployzctl deploy -f shop.toml"},
+                        .run = run_mesh_ready}},
+          .aliases = {"network"}};
+}
+
+}  // namespace ployz::cli

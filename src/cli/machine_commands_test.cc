@@ -1,0 +1,145 @@
+// mesh and machine commands, --machine, and names in a development cluster.
+#include "cli/cli_test_host.h"
+#include "cli/contexts.h"
+#include "cli/dev_cluster.h"
+#include "cli/machine_rtt.h"
+
+namespace ployz::cli {
+namespace {
+
+MachineReport machine(std::string id, std::string name) {
+  MachineReport report;
+  report.machine.id = MachineId(std::move(id));
+  report.machine.name = std::move(name);
+  report.machine.subnet = "10.101.0.0/24";
+  report.facts = MachineFacts{};
+  report.round_trip_us = 850;
+  return report;
+}
+
+TEST_F(CliTest, MachineLsMarksTheSilentWithTheReason) {
+  auto m1 = machine("01arz3ndektsv4rrffq69g5fa1", "m1");
+  m1.self = true;
+  auto m2 = machine("01arz3ndektsv4rrffq69g5fa2", "m2");
+  m2.facts.reset();
+  m2.silent = Error{Code::timeout, Effect::none, "no answer in 2 s", "", {}};
+  m2.endpoint = "192.0.2.8:51820";
+  m2.handshake_age_ms = 65'000;
+  service_.machine_list = {m1, m2};
+  EXPECT_EQ(run({"machine", "ls", "--plain"}), 0) << host_.err;
+  EXPECT_EQ(host_.out,
+            "m1\tactive\t10.101.0.0/24\tthis machine\t850 µs\t\tno\t0\n"
+            "m2\tSILENT: no answer in 2 s\t10.101.0.0/24\t192.0.2.8:51820, 1 min 5 s ago\t-\t\t"
+            "no\t?\n");
+  EXPECT_EQ(run({"machine", "inspect", "m2"}), 0);
+  EXPECT_TRUE(host_.out.contains("unknown")) << host_.out;
+}
+
+TEST_F(CliTest, RttIsAMatrixOfFewAndAListOfMany) {
+  for (int i = 0; i < 9; ++i)
+    service_.machine_list.push_back(
+        machine(std::format("01arz3ndektsv4rrffq69g5fa{}", i), std::format("m{}", i)));
+  const auto pair = [&](int from, int to) {
+    RttReport report;
+    report.from = service_.machine_list.at(static_cast<size_t>(from)).machine.id;
+    report.to = service_.machine_list.at(static_cast<size_t>(to)).machine.id;
+    report.samples = 5;
+    report.median_us = 1500;
+    report.deviation_us = 20;
+    return report;
+  };
+  service_.rtt_list = {pair(0, 1), pair(1, 0)};
+  service_.rtt_list[1].samples = 0;
+  service_.rtt_list[1].error = "no answer";
+  EXPECT_EQ(run({"machine", "rtt"}), 0) << host_.err;
+  EXPECT_TRUE(host_.out.contains("1.50 ms ±20 µs")) << host_.out;
+  EXPECT_TRUE(host_.out.contains("m1 → m0: no answer")) << host_.out;
+  for (int i = 1; i < 9; ++i) service_.rtt_list.push_back(pair(0, i));
+  EXPECT_EQ(run({"machine", "rtt"}), 0);
+  EXPECT_TRUE(host_.out.starts_with("FROM")) << host_.out;
+  EXPECT_TRUE(host_.out.contains("DEVIATION")) << host_.out;
+  EXPECT_EQ(run({"machine", "rtt", "--json"}), 0);
+  EXPECT_EQ(document()["pairs"].size(), 10u);
+}
+
+TEST_F(CliTest, MeshSelfRecordJoinAndDestroy) {
+  service_.self.name = "m2";
+  EXPECT_EQ(run({"mesh", "self-record", "--json"}), 0) << host_.err;
+  EXPECT_EQ(document()["name"], "m2");
+
+  EXPECT_EQ(run({"mesh", "join"}), 2);
+  host_.input = "{}";
+  EXPECT_EQ(run({"mesh", "join", "--bundle-stdin"}), 2);
+  EXPECT_FALSE(service_.joined);
+  JoinBundle bundle;
+  bundle.network.name = "prod";
+  host_.input = to_json(bundle).dump();
+  EXPECT_EQ(run({"network", "join", "--bundle-stdin"}), 0) << host_.err;
+  EXPECT_EQ(service_.joined->network.name, "prod");
+
+  EXPECT_EQ(run({"mesh", "destroy"}), 2);
+  EXPECT_FALSE(service_.destroyed);
+  EXPECT_EQ(run({"mesh", "destroy", "--force", "--yes", "--json"}), 0);
+  EXPECT_EQ(document()["outcome"], "destroyed");
+  EXPECT_EQ(service_.destroyed, true);
+  EXPECT_EQ(run({"mesh", "create", "prod"}), 0);
+}
+
+TEST_F(CliTest, MachineFlagTalksToAnotherDaemonOfTheCluster) {
+  host_.environment.erase("PLOYZ_SOCKET");
+  Contexts contexts;
+  contexts.current = "dev-local";
+  contexts.entries["dev-local"] = ContextEntry{{folder_ + "/absent.sock", ""}};
+  contexts.entries["dev-local"].machines["dev-local-2"] = {socket_, ""};
+  ASSERT_TRUE(save_contexts(folder_ + "/.config/ployz/contexts.json", contexts));
+  EXPECT_EQ(load_contexts(folder_ + "/.config/ployz/contexts.json"), contexts);
+  EXPECT_EQ(run({"ps"}), 3);
+  EXPECT_EQ(run({"ps", "--machine", "dev-local-2"}), 0) << host_.err;
+  EXPECT_EQ(run({"ps", "--machine", "dev-local"}), 3);
+  EXPECT_EQ(run({"ps", "--machine", "dev-local-3"}), 2);
+  EXPECT_TRUE(host_.err.contains("there is dev-local, dev-local-2")) << host_.err;
+  EXPECT_EQ(run({"ps", "--machine", "x", "--socket", socket_}), 2);
+  EXPECT_EQ(run({"context", "ls", "--plain"}), 0);
+  EXPECT_TRUE(host_.out.contains("dev-local --machine dev-local-2\t" + socket_)) << host_.out;
+  host_.environment["PLOYZ_MACHINE"] = "dev-local-2";
+  EXPECT_EQ(run({"ps"}), 0) << host_.err;
+}
+
+TEST(Contexts, FilesWithoutMachinesStillParse) {
+  const auto old = contexts_from_json(Json::parse(
+      R"({"version":1,"current":"a","contexts":{"a":{"socket":"/s","container":"c"}}})"));
+  ASSERT_TRUE(old) << old.error().line();
+  EXPECT_EQ(old->entries.at("a"), (ContextEntry{{"/s", "c"}}));
+  EXPECT_FALSE(to_json(*old)["contexts"]["a"].contains("machines"));
+}
+
+TEST(DevCluster, Names) {
+  EXPECT_EQ(dev_machine("dev-local", 1), "dev-local");
+  EXPECT_EQ(dev_machine("dev-local", 12), "dev-local-12");
+  EXPECT_EQ(dev_number("dev-local", "dev-local"), 1u);
+  EXPECT_EQ(dev_number("dev-local", "dev-local-12"), 12u);
+  for (const auto* other : {"dev-local-1", "dev-local-02", "dev-local-x", "dev", "dev-local-2-3"})
+    EXPECT_EQ(dev_number("dev-local", other), 0u) << other;
+}
+
+TEST_F(CliTest, DevUpDoesNotRemoveMachines) {
+  host_.on_run = [](const Command& command) {
+    Finished done;
+    if (command.argv[1] == "info") done.out = "2\n";
+    if (command.argv[1] == "container")
+      done.out = R"([{"State":{"Running":true},"Image":"i","NetworkSettings":{"Networks":{}}}])";
+    if (command.argv[1] == "ps")
+      done.out = "ployz-dev-local\nployz-dev-local-2\nployz-dev-local-3\n";
+    return done;
+  };
+  EXPECT_EQ(run({"dev", "up", "--machines", "2"}), 3);
+  EXPECT_TRUE(host_.err.contains("the cluster has 3 machines")) << host_.err;
+  EXPECT_TRUE(host_.err.contains("machine rm")) << host_.err;
+  EXPECT_EQ(run({"dev", "up", "--machines", "0"}), 2);
+  EXPECT_EQ(run({"dev", "up", "--machines", "201"}), 2);
+  EXPECT_EQ(run({"dev", "shell", "--machine", "dev-local-2"}), 7);
+  EXPECT_EQ(host_.ran.back()[3], "ployz-dev-local-2");
+}
+
+}  // namespace
+}  // namespace ployz::cli
