@@ -42,11 +42,72 @@ void OutcomeChecker::on_answer(const Answer& answer) {
   if (is_committed(operation.outcome)) {
     committed_[operation.id] = operation.committed_sequence;
     check_committed(operation);
+    check_stragglers(operation);
+    if (operation.outcome == Outcome::committed) check_cleaned(operation);
   } else if (is_without_effect(operation.outcome)) {
     without_effect_.insert(operation.id);
     check_left_nothing(operation);
     check_no_backend(operation, answer);
     check_serves_again(operation);
+  }
+  if (!answer.operations_before.contains(operation.id.str())) check_participants(answer);
+}
+
+// A machine that does not serve the commit at this moment is named, and no other is waited for.
+void OutcomeChecker::check_stragglers(const Operation& operation) {
+  const bool flipped = operation.outcome == Outcome::committed ||
+                       operation.phase == Phase::cleanup || !operation.unconfirmed.empty();
+  if (!flipped) return;
+  const std::vector<Record> members = world_.store.records(Bucket::machines);
+  for (const auto& machine : world_.machines) {
+    const Machine& self = machine->self();
+    if (std::ranges::contains(operation.unconfirmed, self.name)) continue;
+    if (!std::ranges::contains(members, self.id.str(), &Record::key)) continue;
+    const RouteTable table = machine->gateway.serving();
+    const auto shown = table.sequences.find(operation.name_space);
+    if (shown != table.sequences.end() && shown->second >= operation.committed_sequence) continue;
+    world_.trace.violation(std::format("operation {} is {} at {}, which {} does not serve, and "
+                                       "does not say so",
+                                       operation.id.str(), to_string(operation.outcome),
+                                       operation.committed_sequence, self.name));
+  }
+}
+
+// `committed` without "cleanup pending" means that nothing of what the commit replaced is left.
+void OutcomeChecker::check_cleaned(const Operation& operation) {
+  const std::vector<StoredCommit> log = world_.store.log();
+  const auto commit = decode_commit(log.at(operation.committed_sequence - 1).bytes);
+  if (!commit || commit->parent_sequence == 0) return;
+  const auto parent = decode_commit(log.at(commit->parent_sequence - 1).bytes);
+  if (!parent) return;
+  std::set<InstanceId> replaced;
+  for (const CommittedService& service : parent->services) {
+    for (const CommittedInstance& instance : service.instances) replaced.insert(instance.id);
+  }
+  for (const CommittedService& service : commit->services) {
+    for (const CommittedInstance& instance : service.instances) replaced.erase(instance.id);
+  }
+  for (SimMachine* machine : world_.living()) {
+    for (const FoundInstance& found : machine->containers.all()) {
+      if (!replaced.contains(found.id)) continue;
+      world_.trace.violation(std::format("operation {} is committed, but {}, which it replaced, is "
+                                         "still on {}",
+                                         operation.id.str(), found.id.str(),
+                                         machine->self().name));
+    }
+  }
+}
+
+// A plan never leans on a machine that did not answer when it was made.
+void OutcomeChecker::check_participants(const Answer& answer) {
+  const Operation& operation = *answer.result;
+  // One that could not be made anew keeps its former plan, which came to nothing (seed 21979).
+  if (operation.attempt > 1 || operation.phase <= Phase::probe) return;
+  for (const Claim& claim : operation.plan.claims) {
+    const auto asked = answer.facts.find(claim.machine);
+    if (asked != answer.facts.end() && asked->second) continue;
+    world_.trace.violation(std::format("the plan of {} counts on {}, which did not answer",
+                                       operation.id.str(), claim.machine.str()));
   }
 }
 
@@ -91,7 +152,7 @@ void OutcomeChecker::check_left_nothing(const Operation& operation) {
                                          stored.sequence));
     }
   }
-  for (const auto& machine : world_.machines) {
+  for (SimMachine* machine : world_.living()) {
     for (const FoundInstance& found : machine->containers.all()) {
       if (found.operation != operation.id) continue;
       world_.trace.violation(std::format("operation {} is {}, but its container {} is on {}",
@@ -102,8 +163,9 @@ void OutcomeChecker::check_left_nothing(const Operation& operation) {
 }
 
 // What the operation stopped and started again gets its requests when the operation returns, not some
-// health check later.
+// health check later. Unless nobody reached it just then, which only the network's faults can do.
 void OutcomeChecker::check_serves_again(const Operation& operation) {
+  if (world_.network.was_disturbed()) return;
   for (const Operation& other : world_.operations()) {
     const bool later = other.name_space == operation.name_space && other.id > operation.id;
     if (later) return;  // it may have stopped them again
@@ -136,13 +198,21 @@ void OutcomeChecker::check_no_backend(const Operation& operation, const Answer& 
     const auto* run = std::get_if<RunInstance>(&step.action);
     if (run && !run->address.empty()) addresses.insert(run->address);
   }
-  // Addresses are used again: where a container is now, it is another operation's.
+  if (!operation.plan.commit) return;
+  // Addresses are used again: where a container is now, it is another operation's; and a machine
+  // that took no part in a former one may keep a backend of then for a while.
   for (const auto& machine : world_.machines) {
     for (const FoundInstance& found : machine->containers.all()) addresses.erase(found.address);
   }
-  for (const auto& machine : world_.machines) {
+  std::set<BackendKey> keys;
+  const std::map<NamespaceName, CommitEntry> candidate{
+      {operation.name_space, {1, *operation.plan.commit}}};
+  for (const Backend& backend : project(candidate, world_.cluster.config).backends) {
+    keys.insert(backend.key);
+  }
+  for (SimMachine* machine : world_.living()) {
     for (const Backend& backend : machine->gateway.taken()) {
-      const bool its = backend.key.name_space == operation.name_space &&
+      const bool its = keys.contains(backend.key) &&
                        std::ranges::any_of(backend.servers, [&](const std::string& server) {
                          return addresses.contains(server.substr(0, server.rfind(':')));
                        });
