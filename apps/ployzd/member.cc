@@ -41,7 +41,7 @@ class NatsMember final : public Member {
                  paths.image_spool()),
         engine_(engine_config(config, identity_.machine.id),
                 {commits_, records_, rpc_, drivers.clock, drivers.entropy, drivers.executor}),
-        admissions_({identity_.machine.id, std::string(version()), proof_ports()},
+        admissions_({identity_.machine.id, std::string(version()), proof_ports(config)},
                     {records_, rpc_, drivers.clock, drivers.entropy}),
         users_(identity_, paths, drivers.units),
         keeper_({identity_.machine.id},
@@ -84,7 +84,9 @@ class NatsMember final : public Member {
   }
 
   // What must accept connections on a machine's overlay address before it becomes a member.
-  static std::vector<uint16_t> proof_ports() { return {}; }
+  static std::vector<uint16_t> proof_ports(const Config& config) {
+    return {config.zfs_transfer_port};
+  }
 
   static EngineConfig engine_config(const Config& config, const MachineId& self) {
     EngineConfig engine;
