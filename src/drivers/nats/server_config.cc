@@ -173,8 +173,9 @@ std::string leaf_user_text(const LeafUser& leaf) {
 }
 
 // nats-server (2.10) does not check what arrives over a leaf connection against the user's rights
-// to publish; it relies on the leaf's own server. Mappings hold for everything that arrives, so
-// what must never happen is mapped to where nobody listens.
+// to publish; it relies on the leaf's own server. Mappings hold for what arrives, so what must
+// never happen is mapped to where nobody listens. Not a wall: what comes in one packet with the
+// CONNECT passes (docs/adr/0005).
 std::string mappings_text() {
   std::string text;
   const auto refuse = [&text](std::string_view from, std::string_view to) {

@@ -6,6 +6,10 @@
 // - the router answers for its own router and reads commits. It can append and write nothing.
 // A reply may be sent only to who asked (allow_responses), so nobody can forge one.
 //
+// Other machines come through leaf nodes (docs/adr/0005): the store's server restricts what they
+// hear; what they send is restricted by their own server, and by mappings at the store's, which
+// somebody with a machine's key can get round.
+//
 // What NATS cannot restrict: where a JetStream answer or delivery goes. A user that may create a
 // consumer can have stored messages sent to any subject of the account.
 #pragma once
