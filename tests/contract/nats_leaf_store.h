@@ -20,9 +20,7 @@ struct StoreClient {
 // One client on each of two leaf nodes.
 class LeafStoreWorld : public ControlStoreWorld {
  public:
-  LeafStoreWorld()
-      : first_(cluster_.connect("m2", NatsRole::daemon)),
-        second_(cluster_.connect("m3", NatsRole::daemon)) {}
+  LeafStoreWorld() : first_(connect("m2")), second_(connect("m3")) {}
 
   ~LeafStoreWorld() override {
     if (testing::Test::HasFailure()) std::cerr << cluster_.log();
@@ -44,6 +42,13 @@ class LeafStoreWorld : public ControlStoreWorld {
   // The store machine's server; the leaves and their clients stay.
   bool crash() override {
     cluster_.hub().kill();
+    // Until a leaf has noticed, what is asked of it may be on its way.
+    for (StoreClient* client : {&first_, &second_}) {
+      auto read = client->records.get(Bucket::meta, "none");
+      while (read || read.error().code != Code::unavailable) {
+        read = client->records.get(Bucket::meta, "none");
+      }
+    }
     return true;
   }
   bool restart() override {
@@ -51,6 +56,7 @@ class LeafStoreWorld : public ControlStoreWorld {
     return cluster_.linked("m2") && cluster_.linked("m3");
   }
   bool freeze() override {
+    // A leaf notices after 10 to 15 s, and then says `unavailable` at once.
     cluster_.hub().freeze();
     return true;
   }
@@ -60,6 +66,12 @@ class LeafStoreWorld : public ControlStoreWorld {
   }
 
  private:
+  // Short enough that the frozen store's contract is through before the leaves have noticed.
+  std::unique_ptr<NatsConnection> connect(const std::string& machine) {
+    cluster_.of(machine).request_timeout = std::chrono::milliseconds(1500);
+    return cluster_.connect(machine, NatsRole::daemon);
+  }
+
   NatsCluster cluster_;
   StoreClient first_;
   StoreClient second_;

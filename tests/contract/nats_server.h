@@ -85,6 +85,9 @@ class NatsServer {
     execlp("nats-server", "nats-server", "-c", path.c_str(), nullptr);
     _exit(127);
   }
+  // Of the clients connected from now on.
+  std::chrono::milliseconds request_timeout{3000};
+
   // kill -9.
   void kill() {
     if (pid_ <= 0) return;
@@ -115,7 +118,7 @@ class NatsServer {
     client.seed = seeds_.at({machine, role});
     client.name = machine;
     client.inbox_prefix = inbox_prefix(MachineId(machine), role);
-    client.request_timeout = std::chrono::milliseconds(3000);
+    client.request_timeout = request_timeout;
     return client;
   }
   // Connected, or the test has failed.

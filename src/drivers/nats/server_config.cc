@@ -157,7 +157,9 @@ std::string leaf_user_text(const LeafUser& leaf) {
   publish.push_back(std::string(kApi[0]) + "$KV.>");
   const std::string id = leaf.machine.str();
   const std::vector<std::string> subscribe{std::format("ployz.rpc.{}.>", id),
-                                           std::format("_INBOX.{}.>", id)};
+                                           std::format("_INBOX.{}.>", id),
+                                           // Where its mirrors hear of their consumers.
+                                           "$JSC.R.*"};
   return std::format(R"(      {{ # {} leaf
         nkey: {}
         allowed_connection_types: ["LEAFNODE"]
@@ -186,6 +188,7 @@ std::string mappings_text() {
       refuse(std::string(api).append(call), std::string(kRefused).append(call));
     }
   }
+  // "$JSC.>" cannot be among them: a mirror would never hear of its consumer.
   refuse("$SYS.>", std::string(kRefused) + "SYS.>");
   // Deliveries of the store. It does not come past here itself, so nobody can forge them.
   refuse("_INBOX.*.*.*.f.>", std::string(kRefused) + "INBOX.*.*.*.f.>");

@@ -40,6 +40,62 @@ TEST(NatsServerConfig, RoutersCannotWrite) {
   }
 }
 
+TEST(NatsServerConfig, AStoreThatListensMapsAwayWhatNobodyMayDo) {
+  NatsServerConfig config = sample();
+  config.leaf_listen = LeafListen{"10.101.0.1", 7422};
+  config.leaves = {{MachineId("m2"), kKey}};
+  const auto text = server_config_text(config);
+  ASSERT_TRUE(text) << text.error().line();
+  for (const std::string_view line :
+       {"listen: \"10.101.0.1:7422\"\n", "authorization { account: NOBODY",
+        "\"$JS.ployz.API.STREAM.DELETE.*\": \"$JS.REFUSED.STREAM.DELETE.$1\"\n",
+        "\"$JS.API.STREAM.UPDATE.*\": \"$JS.REFUSED.STREAM.UPDATE.$1\"\n", "\"ployz.rpc.m2.>\"",
+        "[\"LEAFNODE\"]"}) {
+    EXPECT_TRUE(text->contains(line)) << line;
+  }
+}
+
+TEST(NatsServerConfig, ALeafNodeHasNoStore) {
+  NatsServerConfig config = sample();
+  config.users[0].manages_streams = false;
+  config.remote = LeafRemote{"nats-leaf://10.101.0.1:7422", "/var/lib/ployz/nats/leaf.nk"};
+  const auto text = server_config_text(config);
+  ASSERT_TRUE(text) << text.error().line();
+  for (const std::string_view line :
+       {"domain: m-m1\n", "include \"leaf.nk\"\n", "url: \"nats-leaf://10.101.0.1:7422\"\n",
+        "store_dir: \"/var/lib/ployz/nats/mirror/1\"\n"}) {
+    EXPECT_TRUE(text->contains(line)) << line;
+  }
+  for (const std::string_view subject :
+       {"\"$KV.>\"", "\"$JS.API.STREAM.INFO.*\"", "domain: ployz\n"}) {
+    EXPECT_FALSE(text->contains(subject)) << subject;
+  }
+}
+
+TEST(NatsServerConfig, RefusesWhatIsNoLeafNode) {
+  const LeafRemote remote{"nats-leaf://10.101.0.1:7422", "/var/lib/ployz/nats/leaf.nk"};
+  for (const auto& spoil : std::vector<std::function<void(NatsServerConfig&)>>{
+           [](auto& c) { c.leaves = {{MachineId("m2"), kKey}}; },
+           [](auto& c) { c.leaf_listen = LeafListen{"", 7422}; },
+           [&](auto& c) {
+             c.leaf_listen = LeafListen{"10.0.0.1", 7422};
+             c.remote = remote;
+           },
+           [](auto& c) {
+             c.leaf_listen = LeafListen{"10.0.0.1", 7422};
+             c.leaves = {{MachineId("m2"), "SUsecret"}};
+           },
+           [](auto& c) { c.remote = LeafRemote{"nats://10.0.0.1:7422", "/leaf.nk"}; },
+           [](auto& c) { c.remote = LeafRemote{"nats-leaf://u:p@10.0.0.1:7422", "/leaf.nk"}; },
+           [](auto& c) { c.remote = LeafRemote{"nats-leaf://10.0.0.1:7422", "leaf\".nk"}; }}) {
+    NatsServerConfig config = sample();
+    spoil(config);
+    const auto text = server_config_text(config);
+    ASSERT_FALSE(text);
+    EXPECT_EQ(text.error().code, Code::invalid);
+  }
+}
+
 TEST(NatsServerConfig, RefusesWhatItCannotQuote) {
   for (const auto& spoil : std::vector<std::function<void(NatsServerConfig&)>>{
            [](auto& c) { c.users.clear(); }, [](auto& c) { c.machine = MachineId("a\"b"); },
