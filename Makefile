@@ -72,10 +72,10 @@ test-e2e: ## scenarios on real machines in containers (K=expression, PYTEST_ARGS
 	@source tools/lab/environment && exec $(python) -m pytest tests/e2e \
 	    --junit-xml=$(results)/e2e.xml $(if $(K),-k "$(K)") $(PYTEST_ARGS)
 
-lab: ## what demo, test-e2e and bench need: programs, package, machine image, samples
+lab: ## what demo, test-e2e and bench need: programs, package, images of machines, hosts and samples
 	@tools/setup packages builder
 	@tools/dev/build dev ployz_load ployz_nats_put # tools here, not what is measured
-	@tools/setup machine samples
+	@tools/setup machine samples bare-warm
 
 fuzz: ## every fuzzer for FUZZ_SECONDS (60)
 	@tools/dev/build fuzz fuzzers

@@ -36,7 +36,9 @@ Result<Answer> run_ls(Session& session, const Args&) {
     const bool reachable = flag_of(report, "reachable");
     table.row({text_of(machine, "name"), machine_state(report), text_of(machine, "subnet"),
                tunnel_text(report),
-               reachable ? format_microseconds(number_of(report, "round_trip_us")) : "-",
+               reachable && number_of(report, "round_trip_us") > 0
+                   ? format_microseconds(number_of(report, "round_trip_us"))
+                   : "-",
                text_of(machine, "version"), flag_of(machine, "stores") ? "yes" : "no",
                reachable
                    ? std::format("{}", list_of(object_of(report, "facts"), "instances").size())

@@ -18,8 +18,10 @@ def lab():
 
 
 @pytest.fixture(autouse=True)
-def clean(lab):
+def clean(request):
     """After each test nothing of it remains, which is itself an assertion on `namespace rm`."""
+    # Tests of a cluster have machines of their own; the one of the others is not started for them.
+    lab = request.getfixturevalue("cluster" if "cluster" in request.fixturenames else "lab")
     yield
     for entry in lab.must("namespace", "ls").json["namespaces"]:
         lab.must("namespace", "rm", entry["namespace"], "--yes")
@@ -33,7 +35,7 @@ def clean(lab):
 def pytest_runtest_makereport(item, call):
     """On a failure the machine's own words are part of the report."""
     report = (yield).get_result()
-    machine = item.funcargs.get("lab")
+    machine = item.funcargs.get("cluster") or item.funcargs.get("lab")
     if report.failed and machine:
         log = run("docker", "exec", machine.container, "journalctl", "-u", "ployzd", "-u",
                   "ployz-router", "-u", "ployz-haproxy", "-n", "60", "--no-pager", check=False)

@@ -97,9 +97,7 @@ def test_a_paused_machine_is_named_and_the_others_serve(cluster):
 
 def test_preflight_lists_every_problem_and_touches_nothing(cluster, host):
     before = host.as_found()
-    host.sh("systemd-run --unit=squatter python3 -m http.server 80 || "
-            "systemd-run --unit=squatter perl -MIO::Socket::INET -e "
-            "'$s = IO::Socket::INET->new(LocalPort => 80, Listen => 1); sleep'")
+    host.sh("systemd-run --unit=squatter /usr/sbin/sshd -D -p 80 -o PidFile=none")
     host.wait(lambda: ":80 " in host.sh("ss -Hlnt").stdout, "port 80 to be taken")
     refused = host.add(user="guest")
     assert refused.code == 3, refused
