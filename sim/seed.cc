@@ -21,6 +21,7 @@ void live(World& world) {
   world.disturb();
   operators.work();
   world.calm();
+  check_caught_up(world);
   operators.settle();
   world.scheduler.sleep_ns(kLeftoversNs);
   check_log(world);

@@ -38,10 +38,14 @@ struct Named {
   std::string_view name;
   Mutation mutation;
 };
-constexpr std::array<Named, 4> kMutations{{{"run_instance", Mutation::run_instance},
-                                           {"stop_instance", Mutation::stop_instance},
-                                           {"prepare_routes", Mutation::prepare_routes},
-                                           {"await_routes", Mutation::await_routes}}};
+constexpr std::array<Named, 7> kMutations{
+    {{"strip-undo=run_instance", Mutation::run_instance},
+     {"strip-undo=stop_instance", Mutation::stop_instance},
+     {"strip-undo=prepare_routes", Mutation::prepare_routes},
+     {"strip-undo=await_routes", Mutation::await_routes},
+     {"skip-flip", Mutation::skip_flip},
+     {"unreachable-confirmed", Mutation::unreachable_confirmed},
+     {"silent-is-fine", Mutation::silent_is_fine}}};
 
 // Shared between the processes of one run.
 struct Progress {
@@ -156,18 +160,18 @@ int run_seeds(const Options& options) {
   return progress->worst;
 }
 
-// Every kind of undo must be missed when it is taken away.
+// Every planted bug must be noticed.
 int run_mutations(Options options) {
   int missed = 0;
   for (const Named& named : kMutations) {
     options.mutation = named.mutation;
     const Progress* progress = run_jobs(options, true);
     if (progress->failed > 0) {
-      std::printf("undo of %.*s taken away: noticed, first by seed %llu\n",
+      std::printf("%.*s: noticed, first by seed %llu\n",
                   static_cast<int>(named.name.size()), named.name.data(),
                   static_cast<unsigned long long>(progress->first_failed));
     } else {
-      std::printf("undo of %.*s taken away: NOT noticed in %llu seeds\n",
+      std::printf("%.*s: NOT noticed in %llu seeds\n",
                   static_cast<int>(named.name.size()), named.name.data(),
                   static_cast<unsigned long long>(options.seeds));
       ++missed;
@@ -191,16 +195,16 @@ int usage() {
   std::fputs(
       "usage: ployz_sim [--seeds N] [--start S] [--jobs J]   run N seeds\n"
       "       ployz_sim --seed S [--verbose]                 replay one\n"
-      "       ployz_sim --mutations [--seeds N]              strip each kind of undo in turn\n"
-      "       … --mutate strip-undo=run_instance|stop_instance|prepare_routes|await_routes\n"
+      "       ployz_sim --mutations [--seeds N]              plant each kind of bug in turn\n"
+      "       … --mutate strip-undo=run_instance|stop_instance|prepare_routes|\n"
+      "                  await_routes|skip-flip|\n"
+      "                  unreachable-confirmed|silent-is-fine\n"
       "exit status: 0 fine, 1 a checker failed, 2 crashed or usage, 3 stuck\n",
       stderr);
   return 2;
 }
 
 bool parse_mutation(std::string_view text, Options& options) {
-  if (!text.starts_with("strip-undo=")) return false;
-  text.remove_prefix(std::strlen("strip-undo="));
   for (const Named& named : kMutations) {
     if (named.name == text) options.mutation = named.mutation;
   }

@@ -42,11 +42,45 @@ void OutcomeChecker::on_answer(const Answer& answer) {
   if (is_committed(operation.outcome)) {
     committed_[operation.id] = operation.committed_sequence;
     check_committed(operation);
+    check_stragglers(operation);
   } else if (is_without_effect(operation.outcome)) {
     without_effect_.insert(operation.id);
     check_left_nothing(operation);
     check_no_backend(operation, answer);
     check_serves_again(operation);
+  }
+  if (!answer.operations_before.contains(operation.id.str())) check_participants(answer);
+}
+
+// A machine that does not serve the commit at this moment is named, and no other is waited for.
+void OutcomeChecker::check_stragglers(const Operation& operation) {
+  const bool flipped = operation.outcome == Outcome::committed ||
+                       operation.phase == Phase::cleanup || !operation.unconfirmed.empty();
+  if (!flipped) return;
+  const std::vector<Record> members = world_.store.records(Bucket::machines);
+  for (const auto& machine : world_.machines) {
+    const Machine& self = machine->self();
+    if (std::ranges::contains(operation.unconfirmed, self.name)) continue;
+    if (!std::ranges::contains(members, self.id.str(), &Record::key)) continue;
+    const RouteTable table = machine->gateway.serving();
+    const auto shown = table.sequences.find(operation.name_space);
+    if (shown != table.sequences.end() && shown->second >= operation.committed_sequence) continue;
+    world_.trace.violation(std::format("operation {} is {} at {}, which {} does not serve, and "
+                                       "does not say so",
+                                       operation.id.str(), to_string(operation.outcome),
+                                       operation.committed_sequence, self.name));
+  }
+}
+
+// A plan never leans on a machine that did not answer when it was made.
+void OutcomeChecker::check_participants(const Answer& answer) {
+  const Operation& operation = *answer.result;
+  if (operation.attempt > 1 || operation.outcome == Outcome::refused) return;
+  for (const Claim& claim : operation.plan.claims) {
+    const auto asked = answer.facts.find(claim.machine);
+    if (asked != answer.facts.end() && asked->second) continue;
+    world_.trace.violation(std::format("the plan of {} counts on {}, which did not answer",
+                                       operation.id.str(), claim.machine.str()));
   }
 }
 
@@ -91,7 +125,7 @@ void OutcomeChecker::check_left_nothing(const Operation& operation) {
                                          stored.sequence));
     }
   }
-  for (const auto& machine : world_.machines) {
+  for (SimMachine* machine : world_.living()) {
     for (const FoundInstance& found : machine->containers.all()) {
       if (found.operation != operation.id) continue;
       world_.trace.violation(std::format("operation {} is {}, but its container {} is on {}",
@@ -140,7 +174,7 @@ void OutcomeChecker::check_no_backend(const Operation& operation, const Answer& 
   for (const auto& machine : world_.machines) {
     for (const FoundInstance& found : machine->containers.all()) addresses.erase(found.address);
   }
-  for (const auto& machine : world_.machines) {
+  for (SimMachine* machine : world_.living()) {
     for (const Backend& backend : machine->gateway.taken()) {
       const bool its = backend.key.name_space == operation.name_space &&
                        std::ranges::any_of(backend.servers, [&](const std::string& server) {

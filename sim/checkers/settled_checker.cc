@@ -28,7 +28,7 @@ void check_instance(World& world, const SimMachine& machine, const FoundInstance
 }
 
 void check_containers(World& world, ExpectedInstances expected) {
-  for (const auto& machine : world.machines) {
+  for (SimMachine* machine : world.living()) {
     for (const FoundInstance& found : machine->containers.all()) {
       const auto it = expected.find(found.id);
       if (it == expected.end()) {
@@ -44,6 +44,8 @@ void check_containers(World& world, ExpectedInstances expected) {
     }
   }
   for (const auto& [id, missing] : expected) {
+    const SimMachine* machine = world.machine(missing.instance.machine);
+    if (machine && machine->dead()) continue;
     world.trace.violation(std::format("instance {} of a newest commit does not exist on {}",
                                       id.str(), missing.instance.machine.str()));
   }
@@ -80,9 +82,22 @@ void check_settled(World& world) {
   }
   check_containers(world, std::move(expected));
   const Projection projection = project(newest, world.cluster.config);
-  for (const auto& machine : world.machines) {
+  for (SimMachine* machine : world.living()) {
     check_serving(world, *machine, projection, machine->gateway.serving(),
                   machine->gateway.taken(), machine->dns.serving());
+  }
+}
+
+void check_caught_up(World& world) {
+  const Projection projection = project(world.newest(), world.cluster.config);
+  for (SimMachine* machine : world.living()) {
+    const std::string& name = machine->self().name;
+    if (!(machine->gateway.serving() == projection.routes)) {
+      world.trace.violation(std::format("the gateway of {} did not catch up", name));
+    }
+    if (machine->dns.serving() != projection.records) {
+      world.trace.violation(std::format("DNS of {} did not catch up", name));
+    }
   }
 }
 

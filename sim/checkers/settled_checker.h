@@ -8,4 +8,7 @@ namespace ployz::sim {
 
 void check_settled(World& world);
 
+// Every machine that lives serves the newest commits, without any command: it saw them in the log.
+void check_caught_up(World& world);
+
 }  // namespace ployz::sim

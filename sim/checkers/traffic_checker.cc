@@ -83,7 +83,7 @@ bool TrafficChecker::may_interrupt(const FoundInstance& found) {
 
 void TrafficChecker::on_stopping(const FoundInstance& found) {
   if (found.address.empty()) return;
-  for (const auto& machine : world_.machines) {
+  for (SimMachine* machine : world_.living()) {
     machine->gateway.check_failed(found.address);
     std::set<BackendKey> routed;
     const RouteTable table = machine->gateway.serving();

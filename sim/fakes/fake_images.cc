@@ -15,7 +15,7 @@ std::unexpected<Error> unavailable() {
 }  // namespace
 
 void FakeImages::add(const std::string& reference, const std::string& id, Behaviour behaviour,
-                     bool present) {
+                     bool present, bool in_registry) {
   const std::lock_guard lock(mutex_);
   Image& image = images_[id];
   image.info.id = id;
@@ -25,6 +25,7 @@ void FakeImages::add(const std::string& reference, const std::string& id, Behavi
   }
   image.behaviour = behaviour;
   image.present = present;
+  image.in_registry = in_registry;
 }
 
 void FakeImages::forget(const std::string& id) {
@@ -70,7 +71,8 @@ Status FakeImages::check_pullable(std::string_view reference) {
     return unavailable();
   }
   const std::lock_guard lock(mutex_);
-  if (find_locked(reference)) return {};
+  const Image* image = find_locked(reference);
+  if (image && image->in_registry) return {};
   return fail(Code::not_found, std::format("no registry has {}", reference));
 }
 
@@ -80,7 +82,9 @@ Result<ImageInfo> FakeImages::pull(std::string_view reference) {
   {
     const std::lock_guard lock(mutex_);
     Image* image = find_locked(reference);
-    if (!image) return fail(Code::not_found, std::format("no registry has {}", reference));
+    if (!image || (!image->present && !image->in_registry)) {
+      return fail(Code::not_found, std::format("no registry has {}", reference));
+    }
     image->present = true;
     pulled = image->info;
   }

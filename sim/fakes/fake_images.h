@@ -23,9 +23,9 @@ class FakeImages final : public Images {
  public:
   explicit FakeImages(Hook& hook) : hook_(hook) {}
 
-  // Present from now on, or only in the registry.
+  // Present from now on, or only in the registry; or, when no registry has it, in neither.
   void add(const std::string& reference, const std::string& id, Behaviour behaviour,
-           bool present = true);
+           bool present = true, bool in_registry = true);
   // `docker rmi` behind Ployz's back.
   void forget(const std::string& id);
   // Without a call: nullopt when absent.
@@ -43,6 +43,7 @@ class FakeImages final : public Images {
     ImageInfo info;
     Behaviour behaviour;
     bool present = true;
+    bool in_registry = true;
   };
   Image* find_locked(std::string_view reference);
 

@@ -33,6 +33,7 @@ std::string text_of(const Result<Json>& result) {
 }  // namespace
 
 struct FakeRpc::Pending {
+  uint32_t caller = 0;
   std::mutex mutex;
   std::condition_variable changed;
   std::optional<Result<Json>> reply;
@@ -95,6 +96,7 @@ std::shared_ptr<FakeRpc::Server> FakeRpc::server_at(const RpcAddress& to) {
 
 std::shared_ptr<FakeRpc::Pending> FakeRpc::start(const RpcAddress& to, const Json& request) {
   auto pending = std::make_shared<Pending>();
+  pending->caller = hook_.process();
   const Fate fate = hook_.enter("rpc." + name_of(to), brief(request), Kind::write);
   if (fate == Fate::never) return pending;
   const std::shared_ptr<Server> server = fate == Fate::refused ? nullptr : server_at(to);
@@ -124,13 +126,14 @@ void FakeRpc::arrive(const std::shared_ptr<Server>& server, const RpcAddress& to
     }
     if (reply_lost) return;
     hook_.leave("rpc." + name_of(to), text_of(reply));
+    if (!hook_.carries(server->process, pending->caller)) return;
     const std::lock_guard lock(pending->mutex);
     if (reply) reply = on_the_wire(*reply);
     if (!pending->reply) pending->reply = std::move(reply);
     pending->changed.notify_all();
   };
-  auto begin = [this, server, handle = std::move(handle)] {
-    if (!hook_.alive(server->process)) return;
+  auto begin = [this, server, caller = pending->caller, handle = std::move(handle)] {
+    if (!hook_.alive(server->process) || !hook_.carries(caller, server->process)) return;
     const std::lock_guard lock(server->mutex);
     if (!server->closed) server->running.push_back(hook_.thread_in(server->process, handle));
   };
@@ -168,6 +171,7 @@ std::vector<Result<Json>> FakeRpc::call_all(const std::vector<Call>& calls,
   results.reserve(calls.size());
   for (size_t i = 0; i < calls.size(); ++i) {
     results.push_back(await(*pending[i], deadline, calls[i].to));
+    if (observer_) observer_(calls[i].to, results.back().has_value());
   }
   return results;
 }

@@ -21,6 +21,10 @@ class FakeRpc final : public MachineRpc {
   Result<std::unique_ptr<Subscription>> serve(const MachineId& machine, Target target,
                                               Handler handler) override;
 
+  // For checkers: called on the caller's thread with each answer it got in a scatter-gather.
+  using Observer = std::function<void(const RpcAddress& to, bool answered)>;
+  void on_answer(Observer observer) { observer_ = std::move(observer); }
+
  private:
   struct Pending;
   struct Server;
@@ -36,6 +40,7 @@ class FakeRpc final : public MachineRpc {
                             const RpcAddress& to);
 
   Hook& hook_;
+  Observer observer_;
   std::mutex mutex_;  // guards servers_
   std::map<Place, std::shared_ptr<Server>> servers_;
 };

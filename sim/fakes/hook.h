@@ -56,6 +56,8 @@ class Hook {
     std::chrono::milliseconds late_by{0};
   };
   virtual Delivery delivery() = 0;
+  // Whether a message gets from a thread of one process to another now.
+  virtual bool carries(uint32_t from, uint32_t to) = 0;
 };
 
 }  // namespace ployz::sim

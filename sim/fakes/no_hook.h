@@ -23,6 +23,7 @@ class NoHook final : public Hook {
     return std::jthread(std::move(body));
   }
   Delivery delivery() override { return {}; }
+  bool carries(uint32_t, uint32_t) override { return true; }
 
  private:
   std::mutex mutex_;

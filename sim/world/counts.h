@@ -30,6 +30,10 @@ enum class Count : size_t {
   unknown_writes,
   refused_calls,
   ctrl_c,
+  partitions,
+  machine_pauses,
+  machine_deaths,
+  cut_calls,
   gateway_switches,
   thread_switches,
 };
@@ -39,8 +43,8 @@ inline constexpr std::array<std::string_view, kCounts> kCountNames{
     "seeds",      "operations",     "commits",       "committed",        "unchanged",
     "failed",     "aborted",        "refused",       "cleanup pending",  "interrupted",
     "errors",     "lost answers",   "taken over",    "fences",           "crashes",
-    "hangs",      "unknown writes", "refused calls", "ctrl-c",           "gateway switches",
-    "thread switches"};
+    "hangs",      "unknown writes", "refused calls", "ctrl-c",           "partitions",
+    "machine pauses", "machine deaths", "cut calls", "gateway switches", "thread switches"};
 
 class Counts {
  public:

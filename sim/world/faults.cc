@@ -27,7 +27,10 @@ Faults Faults::draw(Random& random) {
   faults.slow = rate(random, 10'000);
   faults.bad_image = rate(random, 500'000);
   faults.cancel = rate(random, 400'000);
-  faults.clock_skew_ms = rate(random, 30'000);
+  faults.partition = rate(random, 4'000);
+  faults.machine_pause = rate(random, 1'200);
+  faults.machine_death = random.below(4) == 0 ? rate(random, 2'000) : 0;
+  faults.clock_skew_ms = rate(random, random.coin() ? 30'000 : 600'000);
   return faults;
 }
 

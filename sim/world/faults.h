@@ -24,6 +24,9 @@ struct Faults {
   uint64_t slow = 0;           // a call takes seconds
   uint64_t bad_image = 0;      // of deploys: never ready or exits
   uint64_t cancel = 0;         // of commands: Ctrl-C at some moment
+  uint64_t partition = 0;
+  uint64_t machine_pause = 0;  // everything on a machine, which comes back with old timers
+  uint64_t machine_death = 0;  // for good; never the store's
   uint64_t clock_skew_ms = 0;  // at most, either way
 
   [[nodiscard]] static Faults draw(Random& random);

@@ -9,34 +9,39 @@ constexpr uint64_t kSecond = 1'000'000'000;
 
 std::string_view undone_kind(Mutation mutation) {
   switch (mutation) {
-    case Mutation::none: return "";
     case Mutation::run_instance: return "remove_instance";
     case Mutation::stop_instance: return "start_instance";
     case Mutation::prepare_routes: return "discard_routes";
     case Mutation::await_routes: return "await_routes";
+    default: return "";
   }
-  return "";
 }
 
 }  // namespace
 
-SimMachine::SimMachine(Cluster& cluster, Machine self, int64_t skew_ms)
+SimMachine::SimMachine(Cluster& cluster, MachineIndex index, Machine self, int64_t skew_ms)
     : images(cluster.hook),
       containers(cluster.hook, images),
       host(cluster.hook),
-      gateway(cluster.hook, cluster.serves),
+      gateway(cluster.hook,
+              [&cluster, index](std::string_view at) { return cluster.serves(index, at); }),
       dns(cluster.hook),
       cluster_(cluster),
+      index_(index),
       self_(std::move(self)),
       clock_(skew_ms),
       journal_(cluster.hook, clock_),
       cache_(cluster.hook),
-      prober_(cluster.hook, cluster.serves) {}
+      prober_(cluster.hook,
+              [&cluster, index](std::string_view at) { return cluster.serves(index, at); }) {
+  cluster.hook.name(self_.id, index_);
+}
 
 void SimMachine::start_daemon() {
   Scheduler& scheduler = cluster_.scheduler;
   daemon_process_ =
       scheduler.new_process(std::format("{}.ployzd#{}", self_.name, ++daemon_lives_));
+  cluster_.hook.place(daemon_process_, index_);
   auto* daemon = new Daemon;  // belongs to its process: dies with it, is never destroyed
   daemon->process = daemon_process_;
   scheduler.spawn_in(daemon_process_, [this, daemon] { boot_daemon(*daemon); });
@@ -48,11 +53,17 @@ void SimMachine::boot_daemon(Daemon& daemon) {
   daemon.agent = std::make_unique<Agent>(
       AgentConfig{self_, cluster_.config.cluster_domain},
       Agent::Ports{containers, images, journal_, prober_, host, *daemon.clock});
+  MachineRpc* rpc = &cluster_.rpc;
+  if (cluster_.mutation == Mutation::unreachable_confirmed ||
+      cluster_.mutation == Mutation::silent_is_fine) {
+    daemon.mutant = std::make_unique<MutantRpc>(cluster_.rpc, cluster_.mutation);
+    rpc = daemon.mutant.get();
+  }
   EngineConfig config;
   config.self = self_.id;
   config.cluster = cluster_.config;
   daemon.engine = std::make_unique<Engine>(
-      config, Engine::Ports{cluster_.store, cluster_.store, cluster_.rpc, *daemon.clock,
+      config, Engine::Ports{cluster_.store, cluster_.store, *rpc, *daemon.clock,
                             daemon.entropy, daemon.executor});
   while (true) {
     auto serving = cluster_.rpc.serve(
@@ -75,6 +86,7 @@ void SimMachine::start_router() {
   router_process_ =
       scheduler.new_process(std::format("{}.router#{}", self_.name, ++router_lives_));
   cluster_.hook.call_it_router(router_process_);
+  cluster_.hook.place(router_process_, index_);
   auto* life = new RouterLife;
   life->process = router_process_;
   router_ = life;
@@ -112,12 +124,14 @@ void SimMachine::boot_router(RouterLife& life) {
 }
 
 bool SimMachine::is_stripped(const std::string& command, const Json& request) const {
-  if (cluster_.mutation == Mutation::none || command != "step") return false;
+  if (cluster_.mutation == Mutation::skip_flip) return command == "flip";
+  if (command != "step") return false;
   if (request.value("verb", "") != "undo") return false;
   return request["action"].value("kind", "") == undone_kind(cluster_.mutation);
 }
 
 std::vector<ThreadId> SimMachine::stop() {
+  if (dead_) return {};
   Scheduler& scheduler = cluster_.scheduler;
   // Members end in the reverse of their order: first nobody asks any more.
   return {scheduler.spawn_in(daemon_process_, [daemon = ready_daemon_] { delete daemon; }),
@@ -131,14 +145,47 @@ bool SimMachine::owns(ProcessId process) const {
 void SimMachine::crash(ProcessId process, uint64_t down_ns) {
   const bool daemon = process == daemon_process_;
   if (daemon) ready_daemon_ = nullptr;
+  restart_after(down_ns, daemon);
+  cluster_.scheduler.kill(process);
+}
+
+void SimMachine::restart_after(uint64_t down_ns, bool daemon) {
   cluster_.scheduler.after_ns(down_ns, [this, daemon] {
+    if (dead_) return;
+    const uint64_t now_ns = cluster_.scheduler.now_ns();
+    if (now_ns < paused_until_ns_) return restart_after(paused_until_ns_ - now_ns, daemon);
     if (daemon) {
       start_daemon();
     } else {
       start_router();
     }
   });
-  cluster_.scheduler.kill(process);
+}
+
+void SimMachine::pause(uint64_t duration_ns) {
+  Scheduler& scheduler = cluster_.scheduler;
+  if (dead_ || scheduler.now_ns() < paused_until_ns_) return;
+  paused_until_ns_ = scheduler.now_ns() + duration_ns;
+  cluster_.network.away(index_, paused_until_ns_);
+  const bool router_calls = scheduler.process() == router_process_;
+  const ProcessId last = router_calls ? router_process_ : daemon_process_;
+  const ProcessId first = router_calls ? daemon_process_ : router_process_;
+  scheduler.after_ns(duration_ns, [&scheduler, first, last] {
+    scheduler.resume_process(first);
+    scheduler.resume_process(last);
+  });
+  scheduler.pause_process(first);
+  scheduler.pause_process(last);
+}
+
+void SimMachine::die() {
+  Scheduler& scheduler = cluster_.scheduler;
+  dead_ = true;
+  ready_daemon_ = nullptr;
+  cluster_.network.away(index_, kForEver);
+  const bool router_calls = scheduler.process() == router_process_;
+  scheduler.kill(router_calls ? daemon_process_ : router_process_);
+  scheduler.kill(router_calls ? router_process_ : daemon_process_);
 }
 
 }  // namespace ployz::sim

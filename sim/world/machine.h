@@ -18,12 +18,10 @@
 #include "sim/fakes/fake_rpc.h"
 #include "sim/fakes/fake_step_journal.h"
 #include "sim/fakes/fake_store.h"
+#include "sim/world/mutant_rpc.h"
 #include "sim/world/sim_hook.h"
 
 namespace ployz::sim {
-
-// What the simulator is told to break on purpose, to see that it notices.
-enum class Mutation { none, run_instance, stop_instance, prepare_routes, await_routes };
 
 // What all machines share.
 struct Cluster {
@@ -32,9 +30,11 @@ struct Cluster {
   SimHook& hook;
   FakeStore& store;
   FakeRpc& rpc;
+  Network& network;
   ClusterConfig config;
   Mutation mutation = Mutation::none;
-  Serves serves;  // any machine's containers
+  // Whether a machine's gateway or prober reaches something that answers at an address.
+  std::function<bool(MachineIndex from, std::string_view address)> serves;
 };
 
 // A life of ployzd. When it crashes, it is never destroyed.
@@ -43,6 +43,7 @@ struct Daemon {
   std::unique_ptr<SkewedClock> clock;
   SeededEntropy entropy{0};
   ThreadExecutor executor;
+  std::unique_ptr<MutantRpc> mutant;  // only when a mutation wants it
   std::unique_ptr<Agent> agent;
   std::unique_ptr<Engine> engine;
   std::unique_ptr<Subscription> serving;
@@ -57,13 +58,18 @@ struct RouterLife {
 
 class SimMachine {
  public:
-  SimMachine(Cluster& cluster, Machine self, int64_t skew_ms);
+  SimMachine(Cluster& cluster, MachineIndex index, Machine self, int64_t skew_ms);
 
   // New lives; they serve after a moment. Called when there is none.
   void start_daemon();
   void start_router();
   // The process must be one of this machine's present ones; it starts again after `down_ns`.
   void crash(ProcessId process, uint64_t down_ns);
+  // Everything on it stands still, and goes on as if nothing had been.
+  void pause(uint64_t duration_ns);
+  // Nothing of it ever answers again. Does not return when the caller runs on it.
+  void die();
+  [[nodiscard]] bool dead() const { return dead_; }
   // Both end in good order, as on SIGTERM; join the returned threads. Nothing starts again.
   [[nodiscard]] std::vector<ThreadId> stop();
   [[nodiscard]] bool owns(ProcessId process) const;
@@ -73,6 +79,8 @@ class SimMachine {
   // Counts lives.
   [[nodiscard]] uint64_t router_life() const { return router_lives_; }
   [[nodiscard]] const Machine& self() const { return self_; }
+  [[nodiscard]] MachineIndex index() const { return index_; }
+  [[nodiscard]] ProcessId daemon_process() const { return daemon_process_; }
 
   FakeImages images;
   FakeContainers containers;
@@ -81,11 +89,13 @@ class SimMachine {
   FakeDns dns;
 
  private:
+  void restart_after(uint64_t down_ns, bool daemon);
   void boot_daemon(Daemon& daemon);
   void boot_router(RouterLife& life);
   [[nodiscard]] bool is_stripped(const std::string& command, const Json& request) const;
 
   Cluster& cluster_;
+  MachineIndex index_;
   Machine self_;
   SkewedClock clock_;
   FakeStepJournal journal_;
@@ -93,6 +103,8 @@ class SimMachine {
   FakeProber prober_;
   uint64_t daemon_lives_ = 0;
   uint64_t router_lives_ = 0;
+  bool dead_ = false;
+  uint64_t paused_until_ns_ = 0;
   ProcessId daemon_process_ = kWorld;
   ProcessId router_process_ = kWorld;
   Daemon* ready_daemon_ = nullptr;

@@ -13,10 +13,12 @@ constexpr uint64_t kGoodImages = 3;
 
 std::vector<SampleImage> make_images() {
   std::vector<SampleImage> images;
-  const auto add = [&](std::string reference, Behaviour behaviour, bool may_be_absent) {
-    images.push_back({reference, sha256_digest(reference), behaviour, may_be_absent});
+  const auto add = [&](std::string reference, Behaviour behaviour, bool may_be_absent,
+                       bool in_registry = true) {
+    images.push_back({reference, sha256_digest(reference), behaviour, may_be_absent, in_registry});
   };
   for (uint64_t i = 1; i <= kGoodImages; ++i) add(std::format("web:{}", i), {}, i == 3);
+  add("pushed:1", {}, true, false);
   add("slow:1", {.ready_after_ms = 4000}, false);
   add("stubborn:1", {.ignores_sigterm = true}, false);
   add("never:1", {.never_ready = true}, false);
@@ -28,6 +30,7 @@ std::string good_image(Random& random) {
   switch (random.below(8)) {
     case 0: return "slow:1";
     case 1: return "stubborn:1";
+    case 2: return "pushed:1";
     default: return std::format("web:{}", random.between(1, kGoodImages));
   }
 }
@@ -56,7 +59,30 @@ Readiness random_readiness(Random& random) {
   return readiness;
 }
 
-Service random_service(Random& random, const NamespaceName& name_space, uint64_t number) {
+// Pins and `global` want every machine they name, so an image that not all can get would be
+// refused.
+Placement random_placement(Random& random, const std::string& image,
+                           const std::vector<std::string>& machines) {
+  Placement placement;
+  placement.replicas = static_cast<uint32_t>(random.between(1, 4));
+  if (image == "pushed:1" || machines.size() < 2) return placement;
+  switch (random.below(6)) {
+    case 0:
+      placement.global = true;
+      break;
+    case 1:
+      for (const std::string& machine : machines) {
+        if (random.coin()) placement.machines.push_back(machine);
+      }
+      break;
+    default:
+      break;
+  }
+  return placement;
+}
+
+Service random_service(Random& random, const NamespaceName& name_space, uint64_t number,
+                       const std::vector<std::string>& machines) {
   Service service;
   service.name = ServiceName(std::format("s{}", number));
   service.container.image = good_image(random);
@@ -69,7 +95,7 @@ Service random_service(Random& random, const NamespaceName& name_space, uint64_t
     service.container.readiness.kind = Readiness::Kind::tcp;
     service.container.readiness.port = "http";
   }
-  service.placement.replicas = static_cast<uint32_t>(random.between(1, 3));
+  service.placement = random_placement(random, service.container.image, machines);
   service.rollout = random.below(3) == 0 ? Rollout::recreate : Rollout::blue_green;
   if (random.below(3) > 0) {
     service.routes = {{{std::format("{}.{}.example", service.name.str(), name_space.str())},
@@ -94,13 +120,14 @@ const std::vector<SampleImage>& sample_images() {
   return images;
 }
 
-Manifest random_manifest(Random& random, const NamespaceName& name_space, bool bad) {
+Manifest random_manifest(Random& random, const NamespaceName& name_space, bool bad,
+                         const std::vector<std::string>& machines) {
   Manifest manifest;
   manifest.name_space = name_space;
   const uint64_t count = random.between(1, 3);
   for (uint64_t i = 0; i < count; ++i) {
     if (count > 1 && i > 0 && random.below(4) == 0) continue;
-    manifest.services.push_back(random_service(random, name_space, i));
+    manifest.services.push_back(random_service(random, name_space, i, machines));
   }
   if (bad) {
     Service& victim = manifest.services[random.below(manifest.services.size())];

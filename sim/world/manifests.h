@@ -15,12 +15,15 @@ struct SampleImage {
   std::string id;
   Behaviour behaviour;
   bool may_be_absent = false;  // then only the registry has it
+  bool in_registry = true;
 };
 
 [[nodiscard]] const std::vector<SampleImage>& sample_images();
 
 // A whole namespace: one to three services. `bad`: one of them uses an image that never gets ready
 // or exits.
-[[nodiscard]] Manifest random_manifest(Random& random, const NamespaceName& name_space, bool bad);
+// `machines`: names it may pin to.
+[[nodiscard]] Manifest random_manifest(Random& random, const NamespaceName& name_space, bool bad,
+                                       const std::vector<std::string>& machines);
 
 }  // namespace ployz::sim

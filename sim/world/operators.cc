@@ -50,19 +50,41 @@ void Operators::one_operator(Random random) {
 
 void Operators::one_command(Random& random) {
   const NamespaceName& name_space = namespaces_[random.below(namespaces_.size())];
+  // An operator may give a dead machine up at any moment.
+  if (random.below(8) == 0) world_.forget_the_dead();
   switch (random.below(10)) {
     case 0:
       return remove(random, name_space);
     case 1:
     case 2:
       return resume_or_abort(random);
+    case 3:
+      return two_at_once(random);
     default:
       return deploy(random, name_space);
   }
 }
 
+// On one namespace, through any two daemons, at the same instant.
+void Operators::two_at_once(Random& random) {
+  const NamespaceName& name_space = namespaces_[random.below(namespaces_.size())];
+  std::vector<ThreadId> both;
+  for (int i = 0; i < 2; ++i) {
+    both.push_back(world_.scheduler.spawn_in(
+        kWorld, [this, &name_space, own = random.fork()]() mutable { deploy(own, name_space); }));
+  }
+  for (const ThreadId thread : both) world_.scheduler.join(thread);
+}
+
 SimMachine& Operators::any_machine(Random& random) {
-  return *world_.machines[random.below(world_.machines.size())];
+  const std::vector<SimMachine*> living = world_.living();
+  return *living[random.below(living.size())];
+}
+
+std::vector<std::string> Operators::machine_names() {
+  std::vector<std::string> names;
+  for (const SimMachine* machine : world_.living()) names.push_back(machine->self().name);
+  return names;
 }
 
 std::optional<uint64_t> Operators::maybe_cancel(Random& random) {
@@ -72,7 +94,8 @@ std::optional<uint64_t> Operators::maybe_cancel(Random& random) {
 
 void Operators::deploy(Random& random, const NamespaceName& name_space) {
   const bool bad = random.chance_ppm(world_.faults.bad_image);
-  const DeployRequest request{random_manifest(random, name_space, bad), random.below(4) > 0};
+  const DeployRequest request{random_manifest(random, name_space, bad, machine_names()),
+                              random.below(4) > 0};
   const auto cancel = maybe_cancel(random);
   const Answer answer = world_.execute(
       any_machine(random), "deploy " + describe(request.manifest),
@@ -111,6 +134,28 @@ void Operators::resume_or_abort(Random& random) {
 }
 
 void Operators::settle() {
+  // With a dead machine in the network not everything can be settled, but nothing may be claimed
+  // that is not so.
+  if (world_.living().size() < world_.machines.size()) {
+    if (world_.random.coin()) settle_unfinished();
+    world_.forget_the_dead();
+  }
+  settle_unfinished();
+  for (const NamespaceName& name_space : namespaces_) {
+    if (world_.random.coin() || stands_on_the_dead(name_space)) final_deploy(name_space);
+  }
+}
+
+void Operators::settle_unfinished() {
+  // Everybody looks: a lease of a clock that is ahead shows only in time that nobody renews it.
+  for (SimMachine* machine : world_.living()) {
+    (void)world_.execute(*machine, "op ls", [](Engine& engine, std::stop_token) {
+      auto listed = engine.operations(100);
+      if (!listed) return Result<Operation>(std::unexpected(listed.error()));
+      return Result<Operation>(Operation{});
+    });
+  }
+  world_.scheduler.sleep_ns(20 * kSecond);  // a lease's life
   for (int round = 0; round < kSettleRounds; ++round) {
     bool unfinished = false;
     for (const Operation& operation : world_.operations()) {
@@ -119,11 +164,21 @@ void Operators::settle() {
       settle_one(operation);
     }
     if (!unfinished) break;
-    world_.scheduler.sleep_ns(20 * kSecond);  // a lease's life
+    world_.scheduler.sleep_ns(20 * kSecond);
   }
-  for (const NamespaceName& name_space : namespaces_) {
-    if (world_.random.coin()) final_deploy(name_space);
+}
+
+bool Operators::stands_on_the_dead(const NamespaceName& name_space) {
+  const auto newest = world_.newest();
+  const auto entry = newest.find(name_space);
+  if (entry == newest.end()) return false;
+  for (const CommittedService& service : entry->second.commit.services) {
+    for (const CommittedInstance& instance : service.instances) {
+      const SimMachine* machine = world_.machine(instance.machine);
+      if (machine && machine->dead()) return true;
+    }
   }
+  return false;
 }
 
 // By a command on its namespace, a resume or an abort, as the seed wants.
@@ -143,7 +198,7 @@ void Operators::settle_one(const Operation& operation) {
 // Asks for nothing that could be refused, so it must succeed.
 void Operators::final_deploy(const NamespaceName& name_space) {
   Random& random = world_.random;
-  DeployRequest request{random_manifest(random, name_space, false), true};
+  DeployRequest request{random_manifest(random, name_space, false, machine_names()), true};
   for (Service& service : request.manifest.services) {
     std::erase_if(service.routes,
                   [](const Route& route) { return route.hostnames.front() == "shared.example"; });
@@ -152,6 +207,7 @@ void Operators::final_deploy(const NamespaceName& name_space) {
       any_machine(random), "final deploy " + describe(request.manifest),
       [request](Engine& engine, std::stop_token stop) { return engine.run(request, {}, stop); });
   outcomes_.on_answer(answer);
+  if (world_.has_ghosts()) return;
   outcomes_.must_succeed(answer, "a deploy without faults");
   const Answer again = world_.execute(
       any_machine(random), "and again " + describe(request.manifest),

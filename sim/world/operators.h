@@ -13,7 +13,8 @@ class Operators {
 
   // Random commands under faults; returns when all have ended.
   void work();
-  // Without faults: resumes or aborts what is unfinished, or deploys over it.
+  // Without faults: resumes or aborts what is unfinished, or deploys over it; who is dead is
+  // removed from the network on the way.
   void settle();
 
  private:
@@ -25,6 +26,10 @@ class Operators {
   void settle_one(const Operation& operation);
   void final_deploy(const NamespaceName& name_space);
   SimMachine& any_machine(Random& random);
+  [[nodiscard]] std::vector<std::string> machine_names();
+  void settle_unfinished();
+  [[nodiscard]] bool stands_on_the_dead(const NamespaceName& name_space);
+  void two_at_once(Random& random);
   std::optional<uint64_t> maybe_cancel(Random& random);
 
   World& world_;

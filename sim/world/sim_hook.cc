@@ -10,7 +10,10 @@ constexpr uint64_t kSecond = 1'000'000'000;
 constexpr uint64_t kStoreTimeoutNs = 5 * kSecond;
 
 // The point of no return is one call of some hundred: it gets its share of the faults.
-uint64_t weight_of(std::string_view call) { return call == "store.append" ? 12 : 1; }
+uint64_t weight_of(std::string_view call) {
+  if (call == "store.append") return 12;
+  return call.ends_with(".flip") ? 3 : 1;
+}
 
 std::string_view name_of(Fate fate) {
   switch (fate) {
@@ -26,6 +29,7 @@ std::string_view name_of(Fate fate) {
 }  // namespace
 
 void SimHook::calm() {
+  network_.heal();
   faults_ = {};
   store_back_at_ns_ = 0;
 }
@@ -62,12 +66,29 @@ void SimHook::maybe_hang() {
   scheduler_.pause_process(process);
 }
 
+void SimHook::maybe_strike() {
+  if (random_.chance_ppm(faults_.partition)) {
+    trace_.note("partition", "");
+    trace_.counts.add(Count::partitions);
+    const uint64_t most = random_.below(4) > 0 ? 20 * kSecond : 120 * kSecond;
+    network_.partition(random_, scheduler_.now_ns() + random_.between(kSecond / 10, most));
+  }
+  if (random_.chance_ppm(faults_.machine_pause)) calamity_(Calamity::pause);
+  if (random_.chance_ppm(faults_.machine_death)) calamity_(Calamity::death);
+}
+
 Fate SimHook::enter(std::string_view call, std::string_view detail, Kind kind) {
   trace_.note(call, detail);
   if (scheduler_.process() == kWorld) return Fate::normal;
   travel(kind);
   maybe_crash(call);
   maybe_hang();
+  maybe_strike();
+  if (const auto cut = cut_fate(call, kind)) {
+    trace_.note(call, "cut");
+    trace_.counts.add(Count::cut_calls);
+    return *cut;
+  }
   const Fate fate = fate_of(call, kind);
   if (fate != Fate::normal) {
     trace_.note(call, name_of(fate));
@@ -93,10 +114,47 @@ void SimHook::deliver(std::string_view subscription) {
   travel(Kind::read);
   maybe_crash(subscription);
   maybe_hang();
-  // A subscription survives while the store is away, and is silent.
-  if (subscription.starts_with("store.") && store_back_at_ns_ > scheduler_.now_ns()) {
+  if (!subscription.starts_with("store.")) return;
+  // A subscription survives while the store is away or cut off, and is silent.
+  if (store_back_at_ns_ > scheduler_.now_ns()) {
     scheduler_.sleep_ns(store_back_at_ns_ - scheduler_.now_ns());
   }
+  while (!network_.carries(kStoreMachine, here(), scheduler_.now_ns())) {
+    scheduler_.sleep_ns(kSecond / 5);
+  }
+}
+
+bool SimHook::carries(uint32_t from, uint32_t to) {
+  const auto a = machine_of_.find(from);
+  const auto b = machine_of_.find(to);
+  if (a == machine_of_.end() || b == machine_of_.end()) return true;
+  return network_.carries(a->second, b->second, scheduler_.now_ns());
+}
+
+std::optional<MachineIndex> SimHook::destination(std::string_view call) const {
+  if (call.starts_with("store.")) return kStoreMachine;
+  if (!call.starts_with("rpc.")) return std::nullopt;
+  call.remove_prefix(4);
+  const auto found = index_of_.find(call.substr(0, call.find('.')));
+  if (found == index_of_.end()) return std::nullopt;
+  return found->second;
+}
+
+// On the way there it is lost, or refused at once when the cut is known already. On the way back
+// only the answer is lost; a store's answer shares the fate of its request, an agent's is decided
+// when it is given (carries).
+std::optional<Fate> SimHook::cut_fate(std::string_view call, Kind kind) {
+  const auto to = destination(call);
+  if (!to) return std::nullopt;
+  if (!network_.carries(here(), *to, scheduler_.now_ns())) {
+    const uint64_t choice = random_.below(3);
+    if (choice == 0) return Fate::refused;
+    return choice == 1 && kind == Kind::write ? Fate::late : Fate::never;
+  }
+  const bool answer_lost = call.starts_with("store.") &&
+                           !network_.carries(kStoreMachine, here(), scheduler_.now_ns());
+  if (!answer_lost) return std::nullopt;
+  return kind == Kind::write ? Fate::reply_lost : Fate::never;
 }
 
 void SimHook::later(std::chrono::milliseconds delay, std::function<void()> effect) {

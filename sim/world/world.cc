@@ -1,5 +1,6 @@
 #include "sim/world/world.h"
 
+#include <algorithm>
 #include <format>
 
 #include "base/check.h"
@@ -9,7 +10,11 @@ namespace ployz::sim {
 namespace {
 
 constexpr uint64_t kSecond = 1'000'000'000;
-constexpr uint64_t kMostMachines = 3;
+constexpr uint64_t kMostMachines = 5;
+
+size_t draw_machines(Random& random) {
+  return random.below(4) == 0 ? 1 : random.between(2, kMostMachines);
+}
 
 }  // namespace
 
@@ -18,14 +23,21 @@ World::World(Scheduler& the_scheduler, const WorldOptions& options, Trace& the_t
       faults(Faults::draw(random)),
       trace(the_trace),
       scheduler(the_scheduler),
-      hook(scheduler, trace, random.fork()),
+      machine_count(draw_machines(random)),
+      network(machine_count),
+      hook(scheduler, trace, network, random.fork()),
       store(hook),
       rpc(hook),
-      cluster{scheduler, trace, hook, store, rpc, {}, options.mutation,
-              [this](std::string_view address) { return serves(address); }} {
+      cluster{scheduler, trace, hook, store, rpc, network, {}, options.mutation,
+              [this](MachineIndex from, std::string_view address) {
+                return serves(from, address);
+              }} {
   hook.on_crash([this](ProcessId process) { crash(process); });
-  const uint64_t count = random.below(3) > 0 ? 1 : random.between(2, kMostMachines);
-  for (uint64_t i = 1; i <= count; ++i) {
+  hook.on_calamity([this](SimHook::Calamity calamity) { befall(calamity); });
+  rpc.on_answer([this](const RpcAddress& to, bool answered) {
+    if (to.command == "facts") facts_of_[scheduler.thread()][to.machine] = answered;
+  });
+  for (uint64_t i = 1; i <= machine_count; ++i) {
     Machine machine;
     machine.id = MachineId(std::format("machine-{}", i));
     machine.name = std::format("m{}", i);
@@ -34,7 +46,7 @@ World::World(Scheduler& the_scheduler, const WorldOptions& options, Trace& the_t
     machine.created_at_ms = 1'700'000'000'000;
     const auto skew = static_cast<int64_t>(random.between(0, 2 * faults.clock_skew_ms)) -
                       static_cast<int64_t>(faults.clock_skew_ms);
-    machines.push_back(std::make_unique<SimMachine>(cluster, machine, skew));
+    machines.push_back(std::make_unique<SimMachine>(cluster, i - 1, machine, skew));
     add_images(*machines.back());
   }
 }
@@ -43,7 +55,7 @@ void World::add_images(SimMachine& machine) {
   for (const SampleImage& image : sample_images()) {
     // The first machine has every image: a plan needs one that knows its id.
     const bool present = !image.may_be_absent || machines.size() == 1 || random.coin();
-    machine.images.add(image.reference, image.id, image.behaviour, present);
+    machine.images.add(image.reference, image.id, image.behaviour, present, image.in_registry);
   }
 }
 
@@ -59,7 +71,7 @@ void World::start() {
 }
 
 void World::wait_until_up() {
-  for (const auto& machine : machines) {
+  for (SimMachine* machine : living()) {
     while (!machine->daemon()) scheduler.sleep_ns(kSecond / 10);
   }
   scheduler.sleep_ns(kSecond);  // the routers read the log
@@ -69,7 +81,7 @@ void World::disturb() { hook.disturb(faults); }
 
 void World::calm() {
   hook.calm();
-  scheduler.sleep_ns(60 * kSecond);  // crashed and paused ones come back
+  scheduler.sleep_ns(90 * kSecond);  // crashed and paused ones come back
   wait_until_up();
 }
 
@@ -79,22 +91,69 @@ void World::stop() {
   }
 }
 
-// The process dies where it stands; what its clients wait for is lost.
-void World::crash(ProcessId process) {
+void World::lose_calls(ProcessId process) {
   for (const auto& call : calls_) {
     if (call->process != process || call->done) continue;
     call->done = true;
     call->answer.lost = true;
     (void)scheduler.unpark(call.get(), 1);
   }
+}
+
+// The process dies where it stands; what its clients wait for is lost.
+void World::crash(ProcessId process) {
+  lose_calls(process);
   for (const auto& machine : machines) {
     if (!machine->owns(process)) continue;
-    // systemd restarts at once; sometimes the machine itself was down.
+    // systemd restarts at once; sometimes the machine itself was down, or it fails for a while.
     const uint64_t down_ns = random.below(5) > 0 ? random.between(kSecond / 10, 2 * kSecond)
-                                                 : random.between(2 * kSecond, 40 * kSecond);
+                                                 : random.between(2 * kSecond, 80 * kSecond);
     machine->crash(process, down_ns);
     return;
   }
+}
+
+void World::befall(SimHook::Calamity calamity) {
+  SimMachine& victim = *machines[random.below(machines.size())];
+  if (victim.dead()) return;
+  if (calamity == SimHook::Calamity::pause) {
+    trace.note("machine pauses", victim.self().name);
+    trace.counts.add(Count::machine_pauses);
+    return victim.pause(random.between(kSecond / 2, 60 * kSecond));
+  }
+  // Without the store there is no cluster until it is recovered, and one death is enough.
+  if (victim.index() == kStoreMachine || living().size() < machines.size()) return;
+  trace.note("machine dies", victim.self().name);
+  trace.counts.add(Count::machine_deaths);
+  lose_calls(victim.daemon_process());
+  victim.die();
+}
+
+std::vector<SimMachine*> World::living() {
+  std::vector<SimMachine*> found;
+  for (const auto& machine : machines) {
+    if (!machine->dead()) found.push_back(machine.get());
+  }
+  return found;
+}
+
+void World::forget_the_dead() {
+  for (const auto& machine : machines) {
+    if (!machine->dead()) continue;
+    const auto record = store.get(Bucket::machines, machine->self().id.str());
+    if (!record || !*record) continue;
+    trace.note("machine rm --force", machine->self().name);
+    check(store.remove(Bucket::machines, (*record)->key, (*record)->revision).has_value(),
+          "the world itself is not disturbed");
+  }
+}
+
+bool World::has_ghosts() {
+  const std::vector<Record> records = store.records(Bucket::machines);
+  return std::ranges::any_of(machines, [&](const auto& machine) {
+    return machine->dead() &&
+           std::ranges::contains(records, machine->self().id.str(), &Record::key);
+  });
 }
 
 Answer World::execute(SimMachine& machine, std::string_view what, Command command,
@@ -114,7 +173,10 @@ Answer World::execute(SimMachine& machine, std::string_view what, Command comman
   calls_.insert(call);
   trace.note(std::format("command on {}", machine.self().name), what);
   scheduler.spawn_in(daemon->process, [this, daemon, call, command = std::move(command)] {
+    const ThreadId self = scheduler.thread();
+    facts_of_.erase(self);
     call->answer.result = command(*daemon->engine, call->cancel.get_token());
+    call->answer.facts = facts_of_[self];
     call->done = true;
     (void)scheduler.unpark(call.get(), 1);
   });
@@ -176,8 +238,11 @@ SimMachine* World::machine(const MachineId& id) {
   return nullptr;
 }
 
-bool World::serves(std::string_view address) {
+bool World::serves(MachineIndex from, std::string_view address) {
+  const uint64_t now_ns = scheduler.now_ns();
   for (const auto& machine : machines) {
+    const MachineIndex to = machine->index();
+    if (!network.reaches(from, to, now_ns) || !network.reaches(to, from, now_ns)) continue;
     if (machine->containers.serves(address)) return true;
   }
   return false;

@@ -23,6 +23,8 @@ struct Answer {
   // As it was when the command began.
   uint64_t disturbances_before = 0;
   std::set<std::string> operations_before;
+  // Who answered the coordinator's last question for facts.
+  std::map<MachineId, bool> facts;
 };
 
 class World {
@@ -48,7 +50,14 @@ class World {
   [[nodiscard]] std::map<NamespaceName, CommitEntry> newest();
   [[nodiscard]] std::vector<Operation> operations();
   [[nodiscard]] SimMachine* machine(const MachineId& id);
-  [[nodiscard]] bool serves(std::string_view address);
+  // Whether something answers at this address to a machine.
+  [[nodiscard]] bool serves(MachineIndex from, std::string_view address);
+  // Machines that have not died.
+  [[nodiscard]] std::vector<SimMachine*> living();
+  // What `machine rm --force` does to a dead machine: its record is gone.
+  void forget_the_dead();
+  // A dead machine still belongs to the network.
+  [[nodiscard]] bool has_ghosts();
   // Counts what may leave something behind in a gateway for a while.
   [[nodiscard]] uint64_t disturbances() const;
 
@@ -56,6 +65,8 @@ class World {
   Faults faults;
   Trace& trace;
   Scheduler& scheduler;
+  size_t machine_count;
+  Network network;
   SimHook hook;
   FakeStore store;
   FakeRpc rpc;
@@ -70,10 +81,13 @@ class World {
     std::stop_source cancel;
   };
   void crash(ProcessId process);
+  void befall(SimHook::Calamity calamity);
+  void lose_calls(ProcessId process);
   void add_images(SimMachine& machine);
   void wait_until_up();
 
   std::set<std::shared_ptr<Call>, std::owner_less<>> calls_;
+  std::map<ThreadId, std::map<MachineId, bool>> facts_of_;  // by command
 };
 
 }  // namespace ployz::sim

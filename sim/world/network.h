@@ -1,0 +1,67 @@
+// The links between the machines: which are cut, in which direction, until when. Containers and
+// gateways talk directly; messages between daemons, and everything that is the store's, pass
+// through the store machine (leaf nodes, ARCHITECTURE.md). A machine that is paused or dead is away
+// for everybody.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+#include "sim/scheduler/random.h"
+
+namespace ployz::sim {
+
+using MachineIndex = size_t;
+inline constexpr MachineIndex kStoreMachine = 0;
+
+class Network {
+ public:
+  explicit Network(size_t machines)
+      : machines_(machines), cut_until_(machines * machines, 0), away_until_(machines, 0) {}
+
+  // A partition of a random shape: two sides, one machine alone, one direction of one link, or the
+  // store machine from some others. Nothing with fewer than two machines.
+  void partition(Random& random, uint64_t until_ns);
+  void away(MachineIndex machine, uint64_t until_ns) {
+    away_until_[machine] = std::max(away_until_[machine], until_ns);
+  }
+  // Every link is whole again; who is away stays so.
+  void heal() { std::ranges::fill(cut_until_, 0); }
+
+  [[nodiscard]] bool is_away(MachineIndex machine, uint64_t now_ns) const {
+    return now_ns < away_until_[machine];
+  }
+  // A packet of a container or gateway.
+  [[nodiscard]] bool reaches(MachineIndex from, MachineIndex to, uint64_t now_ns) const {
+    return now_ns >= open_at(from, to);
+  }
+  // A message of a daemon.
+  [[nodiscard]] bool carries(MachineIndex from, MachineIndex to, uint64_t now_ns) const {
+    return now_ns >= carries_at(from, to);
+  }
+  // When it will, as far as anybody knows now.
+  [[nodiscard]] uint64_t carries_at(MachineIndex from, MachineIndex to) const {
+    return from == to ? 0 : std::max(open_at(from, kStoreMachine), open_at(kStoreMachine, to));
+  }
+
+ private:
+  [[nodiscard]] uint64_t open_at(MachineIndex from, MachineIndex to) const {
+    if (from == to) return 0;
+    return std::max({cut_until_[from * machines_ + to], away_until_[from], away_until_[to]});
+  }
+  void cut(MachineIndex from, MachineIndex to, uint64_t until_ns) {
+    uint64_t& until = cut_until_[from * machines_ + to];
+    until = std::max(until, until_ns);
+  }
+
+  size_t machines_;
+  std::vector<uint64_t> cut_until_;  // [from * machines + to]
+  std::vector<uint64_t> away_until_;
+};
+
+inline constexpr uint64_t kForEver = std::numeric_limits<uint64_t>::max();
+
+}  // namespace ployz::sim
