@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/engine.h"
+#include "engine/lease_sightings.h"
 #include "engine/running.h"
 
 namespace ployz {
@@ -10,6 +11,7 @@ struct EngineContext {
   const EngineConfig& config;
   const Engine::Ports& ports;
   RunningOperations& running;
+  LeaseSightings& sightings;
 };
 
 }  // namespace ployz

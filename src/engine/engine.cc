@@ -82,7 +82,10 @@ std::optional<Operation> probe(Session& session, const Request& request) {
 }  // namespace
 
 Engine::Engine(EngineConfig config, Ports ports)
-    : config_(std::move(config)), ports_(ports), running_(std::make_shared<RunningOperations>()) {}
+    : config_(std::move(config)),
+      ports_(ports),
+      running_(std::make_shared<RunningOperations>()),
+      sightings_(std::make_shared<LeaseSightings>()) {}
 
 Result<Plan> Engine::preview(const Request& request) {
   return TRY(plan_now(config_, ports_, request,
@@ -92,7 +95,7 @@ Result<Plan> Engine::preview(const Request& request) {
 
 Result<Operation> Engine::run(const Request& request, const EventSink& events,
                               std::stop_token cancel) {
-  const EngineContext context{config_, ports_, *running_};
+  const EngineContext context{config_, ports_, *running_, *sightings_};
   Session session(config_, ports_, *running_, events, cancel,
                   OperationId(new_ulid(ports_.clock, ports_.entropy)));
   check(session.admitted(), "a new operation has a new id");
@@ -125,19 +128,20 @@ Result<Operation> Engine::run(const Request& request, const EventSink& events,
 
 Result<Operation> Engine::resume(const OperationId& id, const EventSink& events,
                                  std::stop_token cancel) {
-  return take_over({config_, ports_, *running_}, id, Wish::resume, events, std::move(cancel));
+  return take_over({config_, ports_, *running_, *sightings_}, id, Wish::resume, events, std::move(cancel));
 }
 
 Result<Operation> Engine::abort(const OperationId& id, const EventSink& events) {
-  return take_over({config_, ports_, *running_}, id, Wish::abort, events, {});
+  return take_over({config_, ports_, *running_, *sightings_}, id, Wish::abort, events, {});
 }
 
 Result<std::vector<Operation>> Engine::operations(size_t limit) {
-  const EngineContext context{config_, ports_, *running_};
+  const EngineContext context{config_, ports_, *running_, *sightings_};
   std::set<OperationId> live;
   for (const Record& record : TRY(ports_.records.list(Bucket::leases))) {
     const auto lease = decode_lease(record.value);
-    if (lease && is_live(context, *lease)) live.insert(lease->operation);
+    if (!lease) continue;
+    if (is_live(context, {*lease, record.key, record.revision})) live.insert(lease->operation);
   }
   std::vector<Operation> operations;
   for (JournaledOperation& found : TRY(list_operations(ports_.records, limit))) {
@@ -150,7 +154,7 @@ Result<std::vector<Operation>> Engine::operations(size_t limit) {
 }
 
 Result<Operation> Engine::operation(const OperationId& id) {
-  const EngineContext context{config_, ports_, *running_};
+  const EngineContext context{config_, ports_, *running_, *sightings_};
   auto found = TRY(find_operation(ports_.records, id));
   if (!found) {
     return fail(Code::not_found, std::format("no operation {}", id.str()),
@@ -160,7 +164,8 @@ Result<Operation> Engine::operation(const OperationId& id) {
   if (operation.outcome != Outcome::running) return operation;
   const auto lease = TRY(find_lease(ports_.records, operation.name_space));
   const bool live =
-      lease && lease->record && lease->record->operation == id && is_live(context, *lease->record);
+      lease && lease->record && lease->record->operation == id &&
+      is_live(context, {*lease->record, lease_key(operation.name_space), lease->revision});
   if (!live) operation.outcome = Outcome::interrupted;
   return operation;
 }

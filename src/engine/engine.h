@@ -44,6 +44,7 @@ struct EngineConfig {
   std::chrono::milliseconds lease_ttl{15000};
 };
 
+class LeaseSightings;
 class RunningOperations;
 
 class Engine {
@@ -87,6 +88,7 @@ class Engine {
   EngineConfig config_;
   Ports ports_;
   std::shared_ptr<RunningOperations> running_;  // of this process: tells a former life from now
+  std::shared_ptr<LeaseSightings> sightings_;
 };
 
 }  // namespace ployz

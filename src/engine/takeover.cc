@@ -38,9 +38,14 @@ Result<bool> is_settled(const EngineContext& context, const OperationId& id) {
 }
 
 // A machine's own leases bind it only while its process works on them (RunningOperations).
-bool is_held(const EngineContext& context, const LeaseRecord& lease) {
-  return lease.coordinator != context.config.self &&
-         lease.expires_at_ms > context.ports.clock.wall_ms();
+bool is_held(const EngineContext& context, const SeenLease& lease) {
+  if (lease.record.coordinator == context.config.self ||
+      lease.record.expires_at_ms <= context.ports.clock.wall_ms()) {
+    return false;
+  }
+  return !context.sightings.stood_still(lease.key, lease.revision,
+                                        context.ports.clock.steady_ms(),
+                                        static_cast<uint64_t>(context.config.lease_ttl.count()));
 }
 
 // The revision from which the lease of this operation's namespace may be taken.
@@ -50,7 +55,8 @@ Result<uint64_t> lease_to_take(const EngineContext& context, const Operation& op
   if (!lease->record) return lease->revision;
   const bool names_it = lease->record->operation == operation.id;
   // This process has just declared the operation as running, so for it only the lease counts.
-  if (names_it ? is_held(context, *lease->record) : is_live(context, *lease->record)) {
+  const SeenLease seen{*lease->record, lease_key(operation.name_space), lease->revision};
+  if (names_it ? is_held(context, seen) : is_live(context, seen)) {
     return busy(context, operation.name_space, *lease->record);
   }
   if (names_it) return lease->revision;
@@ -156,8 +162,8 @@ std::unexpected<Error> is_committed(const OperationId& id, std::string_view what
 
 }  // namespace
 
-bool is_live(const EngineContext& context, const LeaseRecord& lease) {
-  return context.running.contains(lease.operation) || is_held(context, lease);
+bool is_live(const EngineContext& context, const SeenLease& lease) {
+  return context.running.contains(lease.record.operation) || is_held(context, lease);
 }
 
 Result<Operation> take_over(const EngineContext& context, const OperationId& id, Wish wish,
@@ -194,7 +200,9 @@ Result<uint64_t> clear_the_way(const EngineContext& context, const NamespaceName
     const OperationId& id = lease->record->operation;
     if (context.running.contains(id)) return busy(context, name_space, *lease->record);
     if (TRY(is_settled(context, id))) return lease->revision;
-    if (is_live(context, *lease->record)) return busy(context, name_space, *lease->record);
+    if (is_live(context, {*lease->record, lease_key(name_space), lease->revision})) {
+      return busy(context, name_space, *lease->record);
+    }
     const auto settled = take_over(context, id, Wish::settle, events, cancel);
     if (!settled) return fail(settled.error());
     if (settled->ended()) continue;

@@ -27,7 +27,13 @@ enum class Wish {
                                              const NamespaceName& name_space,
                                              const EventSink& events, std::stop_token cancel);
 
-// Somebody else works under this lease now.
-[[nodiscard]] bool is_live(const EngineContext& context, const LeaseRecord& lease);
+struct SeenLease {
+  const LeaseRecord& record;
+  std::string key;
+  uint64_t revision;
+};
+
+// Somebody else works under this lease now, as far as we can tell.
+[[nodiscard]] bool is_live(const EngineContext& context, const SeenLease& lease);
 
 }  // namespace ployz

@@ -131,6 +131,24 @@ TEST(Takeover, ALeaseOfAnotherMachineIsRespectedUntilItExpires) {
   EXPECT_EQ(cluster.engine->operation(id)->outcome, Outcome::failed);
 }
 
+// Found by the simulation (seed 1098): a dead coordinator's lease bound everybody else for as long
+// as its clock had been ahead.
+TEST(Takeover, ALeaseThatNobodyRenewsEndsWhateverItsClockSaid) {
+  Cluster cluster(2);
+  ASSERT_TRUE(cluster.run(deploy_web()));
+  cluster.clock.now_ms += 600'000;
+  ASSERT_TRUE(kill_at(cluster, 4));
+  cluster.clock.now_ms -= 600'000;
+  cluster.config.self = MachineId("machine-2");
+  cluster.restart();
+  EXPECT_EQ(cluster.run(deploy_web("shop/web:2")).error().code, Code::conflict);
+  cluster.clock.now_ms += 14'000;
+  EXPECT_EQ(cluster.run(deploy_web("shop/web:2")).error().code, Code::conflict);
+  cluster.clock.now_ms += 2'000;
+  EXPECT_EQ(cluster.only_operation().outcome, Outcome::interrupted);
+  EXPECT_EQ(cluster.run(deploy_web("shop/web:2"))->outcome, Outcome::committed);
+}
+
 TEST(Takeover, WhoWasReplacedChangesNothingAnyMore) {
   Cluster cluster(2);
   ASSERT_TRUE(cluster.run(deploy_web()));
