@@ -56,6 +56,20 @@ Change service_change(const ServiceLayout& layout) {
           std::format("{}, {}", image_text(diff.service.container), instances(after))};
 }
 
+// Said where a choice was made, so that nobody wonders why a machine stays empty.
+void excluded_machines(const ServiceLayout& layout, std::vector<Change>& changes) {
+  constexpr size_t kNamed = 8;
+  if (layout.added.empty() || layout.excluded.empty()) return;
+  std::string text = "not on: ";
+  for (size_t i = 0; i < std::min(kNamed, layout.excluded.size()); ++i) {
+    text += (i == 0 ? "" : "; ") + layout.excluded[i];
+  }
+  if (layout.excluded.size() > kNamed) {
+    text += std::format("; and {} more", layout.excluded.size() - kNamed);
+  }
+  changes.push_back({Change::Kind::keep, "placement of " + layout.diff.service.name.str(), text});
+}
+
 void instance_changes(const ServiceLayout& layout, const Snapshot& snapshot,
                       std::vector<Change>& changes) {
   const ServiceName& service = layout.diff.service.name;
@@ -129,6 +143,7 @@ std::vector<Change> describe_changes(const std::vector<ServiceLayout>& layouts,
   for (const ServiceLayout& layout : layouts) {
     changes.push_back(service_change(layout));
     instance_changes(layout, snapshot, changes);
+    excluded_machines(layout, changes);
   }
   route_changes(layouts, changes);
   return changes;

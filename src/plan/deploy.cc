@@ -71,7 +71,7 @@ Result<std::vector<ServiceLayout>> lay_out_all(const DeployRequest& request, con
   if (previous != nullptr) {
     for (const CommittedService& committed : previous->services) {
       if (std::ranges::contains(whole.services, committed.service.name, &Service::name)) continue;
-      layouts.push_back({TRY(diff_removed(committed, snapshot)), {}});
+      layouts.push_back({TRY(diff_removed(committed, snapshot)), {}, {}});
     }
   }
   std::ranges::stable_sort(layouts, {},

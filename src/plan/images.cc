@@ -22,6 +22,18 @@ std::unexpected<Error> ambiguous(std::string_view reference,
                           reference));
 }
 
+std::map<std::string, std::vector<std::string>> elsewhere(const std::string& reference,
+                                                          const Snapshot& snapshot) {
+  std::map<std::string, std::vector<std::string>> by_id;
+  for (const Machine& machine : snapshot.machines) {
+    const auto facts = snapshot.facts.find(machine.id);
+    if (facts == snapshot.facts.end()) continue;
+    const auto id = facts->second.images.find(reference);
+    if (id != facts->second.images.end()) by_id[id->second].push_back(machine.name);
+  }
+  return by_id;
+}
+
 std::unexpected<Error> absent(std::string_view reference, const ResolvedImage& image,
                               const std::vector<const Machine*>& machines) {
   const std::string first = machines.empty() ? "MACHINE" : machines.front()->name;
@@ -67,9 +79,12 @@ Result<ResolvedImage> resolve_image(std::string_view reference,
           pull == facts->second.pullable.end() ? "the machine did not say" : pull->second;
     }
   }
+  // A machine that may not run it can still tell which image is meant.
+  if (by_id.empty()) by_id = elsewhere(key, snapshot);
   if (by_id.size() > 1) return ambiguous(reference, by_id);
   if (by_id.empty()) return absent(reference, image, machines);
   image.id = by_id.begin()->first;
+  image.holder = by_id.begin()->second.front();
   return image;
 }
 

@@ -70,7 +70,9 @@ Result<ServiceLayout> LayoutBuilder::lay_out(const Service& service,
                               per_machine(diff.kept),
                               leaving(diff.gone),
                               one_per_machine(diff.service)};
-  for (Placed& placed : TRY(place(request, snapshot_, load_))) {
+  Spread spread = TRY(place(request, snapshot_, load_));
+  layout.excluded = std::move(spread.excluded);
+  for (Placed& placed : spread.placed) {
     TRY(check_host_ports(diff, *placed.machine, snapshot_.facts.at(placed.machine->id)));
     NewInstance added;
     added.instance.id = InstanceId(ids_.next());

@@ -25,6 +25,7 @@ struct NewInstance {
 struct ServiceLayout {
   ServiceDiff diff;
   std::vector<NewInstance> added;
+  std::vector<std::string> excluded;  // "m3 is drained": where none of `added` could stand
 
   // As the next commit records it; nullopt for a removed service.
   [[nodiscard]] std::optional<CommittedService> committed() const;

@@ -30,7 +30,7 @@ Result<Plan> plan_namespace_rm(const NamespaceRmRequest& request, const Snapshot
   plan.expected_sequence = newest_entry(snapshot, request.name_space)->sequence;
   std::vector<ServiceLayout> layouts;
   for (const CommittedService& committed : previous->services) {
-    layouts.push_back({TRY(diff_removed(committed, snapshot)), {}});
+    layouts.push_back({TRY(diff_removed(committed, snapshot)), {}, {}});
   }
   plan.changes = describe_changes(layouts, snapshot);
   const auto participants = TRY(router_participants(snapshot));

@@ -53,11 +53,14 @@ struct Candidate {
   const Machine* machine;
   uint32_t of_service;
   bool preferred;
+  bool has_image;
   uint32_t in_all;
   uint64_t memory_free;
 
-  [[nodiscard]] auto rank() const {
-    return std::tuple(of_service, !preferred, in_all, ~memory_free, machine->id);
+  // Without copies: it is compared some ten thousand times in a large plan.
+  [[nodiscard]] std::tuple<uint32_t, bool, bool, uint32_t, uint64_t, const MachineId&> rank()
+      const {
+    return {of_service, !preferred, !has_image, in_all, ~memory_free, machine->id};
   }
 };
 
@@ -70,8 +73,15 @@ std::string reason_for(const Candidate& best, const std::vector<Candidate>& all,
     return std::ranges::any_of(
         all, [&](const Candidate& other) { return other.machine != best.machine && same(other); });
   };
+  const auto level = [&](const Candidate& other) { return other.of_service == best.of_service; };
+  // Said only where it decided: without it another would have been as good or better.
+  if (best.has_image && others([&](const Candidate& other) {
+        return level(other) && !other.has_image && other.in_all <= best.in_all;
+      })) {
+    return "has the image";
+  }
   const bool tied = others([&](const Candidate& other) {
-    return other.of_service == best.of_service && other.in_all == best.in_all;
+    return level(other) && other.has_image == best.has_image && other.in_all == best.in_all;
   });
   return tied ? "most free memory" : "fewest instances";
 }
@@ -87,10 +97,23 @@ std::vector<Candidate> candidates_of(const SpreadRequest& request, const Snapsho
       continue;
     }
     candidates.push_back({machine, at(request.kept, machine->id),
-                          at(request.previous, machine->id) > 0, at(load, machine->id),
+                          at(request.previous, machine->id) > 0,
+                          request.image->present.contains(machine->id), at(load, machine->id),
                           snapshot.facts.at(machine->id).memory_free_bytes});
   }
   return candidates;
+}
+
+// Empty unless somebody has the image and who should run it has not.
+std::string distribute_hint(const SpreadRequest& request) {
+  const ResolvedImage& image = *request.image;
+  if (image.missing.empty() || image.holder.empty()) return "";
+  std::string to;
+  for (const Machine* machine : request.eligible->machines) {
+    if (image.missing.contains(machine->id)) to += (to.empty() ? "" : ",") + machine->name;
+  }
+  return std::format("copy it: ployzctl image distribute {} --from {} --to {}",
+                     request.service->container.image, image.holder, to);
 }
 
 std::unexpected<Error> does_not_fit(const SpreadRequest& request,
@@ -101,7 +124,7 @@ std::unexpected<Error> does_not_fit(const SpreadRequest& request,
                   request.service->name.str(), excluded.empty() ? "" : ": ", join(excluded)),
       request.one_per_machine ? "with network = \"host\" and ports, one machine runs one "
                                 "instance; lower replicas or add machines"
-                              : "");
+                              : distribute_hint(request));
 }
 
 }  // namespace
@@ -156,11 +179,11 @@ Load count_load(const Snapshot& snapshot) {
   return load;
 }
 
-Result<std::vector<Placed>> place(const SpreadRequest& request, const Snapshot& snapshot,
-                                  Load& load) {
-  std::vector<std::string> excluded = request.eligible->excluded;
+Result<Spread> place(const SpreadRequest& request, const Snapshot& snapshot, Load& load) {
+  Spread spread{{}, request.eligible->excluded};
+  std::vector<std::string>& excluded = spread.excluded;
+  std::vector<Placed>& placed = spread.placed;
   std::vector<Candidate> candidates = candidates_of(request, snapshot, load, excluded);
-  std::vector<Placed> placed;
   if (request.service->placement.global) {
     if (candidates.size() < request.eligible->machines.size()) {
       return does_not_fit(request, excluded);
@@ -170,7 +193,7 @@ Result<std::vector<Placed>> place(const SpreadRequest& request, const Snapshot& 
       ++load[candidate.machine->id];
       placed.push_back({candidate.machine, "global"});
     }
-    return placed;
+    return spread;
   }
   for (uint32_t i = 0; i < request.count; ++i) {
     const auto best = std::ranges::min_element(candidates, {}, &Candidate::rank);
@@ -182,7 +205,7 @@ Result<std::vector<Placed>> place(const SpreadRequest& request, const Snapshot& 
     ++best->in_all;
     ++load[best->machine->id];
   }
-  return placed;
+  return spread;
 }
 
 }  // namespace ployz

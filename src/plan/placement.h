@@ -3,8 +3,8 @@
 //
 // New instances go only to `active` machines, to pinned ones when the service is pinned, and only
 // to those that have the image or can pull it. Spread: the machine with the fewest instances of
-// the service, then one that runs the service already, then the fewest instances in all, then the
-// most free memory, then the lowest id.
+// the service, then one that runs the service already, then one that has the image, then the
+// fewest instances in all, then the most free memory, then the lowest id.
 #pragma once
 
 #include <cstdint>
@@ -53,8 +53,13 @@ struct SpreadRequest {
   bool one_per_machine = false;  // host network with ports
 };
 
+struct Spread {
+  std::vector<Placed> placed;
+  std::vector<std::string> excluded;  // which machines could not be chosen, and why
+};
+
 // Counts what it places into `load`. `precondition` when not all fit, with every machine's reason.
-[[nodiscard]] Result<std::vector<Placed>> place(const SpreadRequest& request,
-                                                const Snapshot& snapshot, Load& load);
+[[nodiscard]] Result<Spread> place(const SpreadRequest& request, const Snapshot& snapshot,
+                                   Load& load);
 
 }  // namespace ployz

@@ -87,6 +87,89 @@ TEST(Placement, OnlyWhereTheImageIsOrCanBePulled) {
   EXPECT_TRUE(plan->claims[1].image_ids.empty());
 }
 
+// "m2: has the image": where each new instance stands, and why.
+std::vector<std::string> reasons(const Plan& plan) {
+  std::vector<std::string> lines;
+  for (const Change& change : plan.changes) {
+    if (change.kind != Change::Kind::create || !change.resource.starts_with("instance ")) continue;
+    lines.push_back(change.resource.substr(change.resource.rfind(' ') + 1) + change.detail.substr(change.detail.find(',')));
+  }
+  std::ranges::sort(lines);
+  return lines;
+}
+
+std::string excluded(const Plan& plan) {
+  for (const Change& change : plan.changes) {
+    if (change.resource.starts_with("placement of ")) return change.detail;
+  }
+  return "";
+}
+
+TEST(Placement, PrefersWhereTheImageIs) {
+  World world = small_world(3);
+  world.facts(1).images.clear();
+  world.facts(1).pullable["shop/web:1"] = "";
+  world.facts(2).images.clear();
+  world.facts(2).pullable["shop/web:1"] = "";
+  world.facts(3).instances.resize(3);
+  const auto one = world.plan(test_request({test_service("web")}));
+  EXPECT_EQ(reasons(*one), (std::vector<std::string>{"m3, has the image"}))
+      << "though the others have fewer instances";
+  const auto three = world.plan(test_request({test_service("web", 3)}));
+  EXPECT_EQ(places(world, *three), "m1 m2 m3") << "spreading is worth a pull";
+}
+
+TEST(Placement, SaysWhatWasExcludedAndWhy) {
+  World world = small_world(4);
+  world.machine(2).state = MachineState::drained;
+  world.silence(3, "no answer in 5 s");
+  world.facts(4).images.clear();
+  world.facts(4).pullable["shop/web:1"] = "denied";
+  const auto plan = world.plan(test_request({test_service("web")}));
+  ASSERT_TRUE(plan) << plan.error().line();
+  EXPECT_EQ(places(world, *plan), "m1");
+  EXPECT_EQ(excluded(*plan),
+            "not on: m2 is drained; m3 does not answer: no answer in 5 s; m4 lacks the image and "
+            "cannot pull it: denied");
+}
+
+TEST(Placement, IsTheSameWheneverItIsAsked) {
+  World world = small_world(5);
+  world.facts(2).memory_free_bytes += 1;
+  world.facts(4).instances.resize(1);
+  const DeployRequest request = test_request({test_service("db", 3), test_service("web", 7)});
+  const auto plan = plan_deploy(request, world.snapshot, {OperationId("op"), 7});
+  const auto again = plan_deploy(request, world.snapshot, {OperationId("op"), 7});
+  EXPECT_EQ(to_text(to_json(*plan)), to_text(to_json(*again)));
+}
+
+TEST(Placement, AnImageThatOnlyAnotherMachineKnowsIsPulledByItsId) {
+  World world = small_world(2);
+  world.facts(2).images.clear();
+  world.facts(2).pullable["shop/web:1"] = "";
+  Service web = test_service("web");
+  web.placement.machines = {"m2"};
+  const auto plan = world.plan(test_request({web}));
+  ASSERT_TRUE(plan) << plan.error().line();
+  EXPECT_EQ(places(world, *plan), "m2");
+  EXPECT_EQ(plan->commit->services.at(0).service.container.image_id, kImage1);
+  world.facts(2).pullable["shop/web:1"] = "denied";
+  const auto refused = world.plan(test_request({web}));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().hint,
+            "copy it: ployzctl image distribute shop/web:1 --from m1 --to m2");
+}
+
+TEST(Placement, GlobalIsOneOnEveryActiveMachine) {
+  World world = small_world(4);
+  Service web = test_service("web");
+  web.placement.global = true;
+  world.machine(4).state = MachineState::drained;
+  EXPECT_EQ(places(world, *world.plan(test_request({web}))), "m1 m2 m3");
+  world.silence(2);
+  EXPECT_EQ(world.plan(test_request({web})).error().code, Code::precondition);
+}
+
 TEST(Addresses, ParseAndFormat) {
   EXPECT_EQ(format_ipv4(*parse_ipv4("10.101.0.7")), "10.101.0.7");
   for (const char* bad :
