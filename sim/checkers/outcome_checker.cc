@@ -170,13 +170,21 @@ void OutcomeChecker::check_no_backend(const Operation& operation, const Answer& 
     const auto* run = std::get_if<RunInstance>(&step.action);
     if (run && !run->address.empty()) addresses.insert(run->address);
   }
-  // Addresses are used again: where a container is now, it is another operation's.
+  if (!operation.plan.commit) return;
+  // Addresses are used again: where a container is now, it is another operation's; and a machine
+  // that took no part in a former one may keep a backend of then for a while.
   for (const auto& machine : world_.machines) {
     for (const FoundInstance& found : machine->containers.all()) addresses.erase(found.address);
   }
+  std::set<BackendKey> keys;
+  const std::map<NamespaceName, CommitEntry> candidate{
+      {operation.name_space, {1, *operation.plan.commit}}};
+  for (const Backend& backend : project(candidate, world_.cluster.config).backends) {
+    keys.insert(backend.key);
+  }
   for (SimMachine* machine : world_.living()) {
     for (const Backend& backend : machine->gateway.taken()) {
-      const bool its = backend.key.name_space == operation.name_space &&
+      const bool its = keys.contains(backend.key) &&
                        std::ranges::any_of(backend.servers, [&](const std::string& server) {
                          return addresses.contains(server.substr(0, server.rfind(':')));
                        });
