@@ -1,38 +1,41 @@
 #include "model/plan.h"
 
 #include <format>
-#include <map>
 #include <set>
+#include <string_view>
+#include <unordered_map>
 
 #include "model/plan_fields.h"
 
 namespace ployz {
 namespace {
 
-// Every edge of `after` names a step of the same list, and they form no circle (Kahn, 1962).
+// Every edge of `after` names a step of the same list, and they form no circle (Kahn, 1962). By
+// index: a wide plan has some hundred thousand edges.
 Status check_order(const std::vector<Step>& steps) {
-  std::map<StepId, size_t> waits_for;
-  std::map<StepId, std::vector<StepId>> successors;
-  for (const Step& step : steps) waits_for[step.id] = step.after.size();
-  for (const Step& step : steps) {
-    for (const StepId& before : step.after) {
-      if (!waits_for.contains(before)) {
+  std::unordered_map<std::string_view, size_t> index_of;
+  for (size_t i = 0; i < steps.size(); ++i) index_of[steps[i].id.value] = i;
+  std::vector<size_t> waits_for(steps.size());
+  std::vector<std::vector<size_t>> successors(steps.size());
+  std::vector<size_t> ready;
+  for (size_t i = 0; i < steps.size(); ++i) {
+    waits_for[i] = steps[i].after.size();
+    if (waits_for[i] == 0) ready.push_back(i);
+    for (const StepId& before : steps[i].after) {
+      const auto found = index_of.find(before.value);
+      if (found == index_of.end()) {
         return fail(Code::invalid, std::format("step {} comes after {}, which is not in its list",
-                                               step.id.value, before.value));
+                                               steps[i].id.value, before.value));
       }
-      successors[before].push_back(step.id);
+      successors[found->second].push_back(i);
     }
-  }
-  std::vector<StepId> ready;
-  for (const auto& [id, count] : waits_for) {
-    if (count == 0) ready.push_back(id);
   }
   size_t done = 0;
   while (!ready.empty()) {
-    const StepId id = ready.back();
+    const size_t step = ready.back();
     ready.pop_back();
     ++done;
-    for (const StepId& next : successors[id]) {
+    for (const size_t next : successors[step]) {
       if (--waits_for[next] == 0) ready.push_back(next);
     }
   }
