@@ -128,7 +128,8 @@ Result<Operation> Engine::run(const Request& request, const EventSink& events,
 
 Result<Operation> Engine::resume(const OperationId& id, const EventSink& events,
                                  std::stop_token cancel) {
-  return take_over({config_, ports_, *running_, *sightings_}, id, Wish::resume, events, std::move(cancel));
+  return take_over({config_, ports_, *running_, *sightings_}, id, Wish::resume, events,
+                   std::move(cancel));
 }
 
 Result<Operation> Engine::abort(const OperationId& id, const EventSink& events) {

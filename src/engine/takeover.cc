@@ -43,8 +43,7 @@ bool is_held(const EngineContext& context, const SeenLease& lease) {
       lease.record.expires_at_ms <= context.ports.clock.wall_ms()) {
     return false;
   }
-  return !context.sightings.stood_still(lease.key, lease.revision,
-                                        context.ports.clock.steady_ms(),
+  return !context.sightings.stood_still(lease.key, lease.revision, context.ports.clock.steady_ms(),
                                         static_cast<uint64_t>(context.config.lease_ttl.count()));
 }
 

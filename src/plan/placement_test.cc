@@ -92,7 +92,8 @@ std::vector<std::string> reasons(const Plan& plan) {
   std::vector<std::string> lines;
   for (const Change& change : plan.changes) {
     if (change.kind != Change::Kind::create || !change.resource.starts_with("instance ")) continue;
-    lines.push_back(change.resource.substr(change.resource.rfind(' ') + 1) + change.detail.substr(change.detail.find(',')));
+    lines.push_back(change.resource.substr(change.resource.rfind(' ') + 1) +
+                    change.detail.substr(change.detail.find(',')));
   }
   std::ranges::sort(lines);
   return lines;
