@@ -10,6 +10,8 @@ SEEDS ?= 2000
 K ?=
 PYTEST_ARGS ?=
 FUZZ_SECONDS ?= 60
+# Of bench-scale: how many machines, each with 50 instances.
+MACHINES ?= 200
 # Further arguments for the test program: e.g. ARGS=--gtest_filter=Units*
 ARGS ?=
 
@@ -21,7 +23,8 @@ gtest_xml = GTEST_OUTPUT=xml:$(results)/$(1)/
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-unit test-asan test-contract test-sim test-e2e lab fuzz bench deb \
+.PHONY: help build demo test test-unit test-asan test-contract test-sim test-e2e lab fuzz bench \
+        bench-scale deb \
         format format-check tidy clean-lab clean
 
 help: ## this list
@@ -81,6 +84,13 @@ fuzz: ## every fuzzer for FUZZ_SECONDS (60)
 bench: ## ratios against docker run, Swarm and a static HAProxy
 	@$(MAKE) --no-print-directory lab PRESET=release
 	@export PLOYZ_PRESET=release && source tools/lab/environment && exec bench/run
+
+bench-scale: ## planners, and 200 simulated machines over one real NATS server (MACHINES=200)
+	@tools/lab/contract-machine up
+	@tools/dev/build $(PRESET) plan_bench
+	@tools/dev/build $(PRESET) scale_bench
+	@tools/dev/in-builder "$$(tools/dev/built $(PRESET) plan_bench)" $(MACHINES)
+	@tools/lab/contract-machine exec "$$(tools/dev/built $(PRESET) scale_bench)" $(MACHINES)
 
 deb: ## dist/ployz_<version>_<arch>.deb, from the release build
 	@tools/dev/build-deb release

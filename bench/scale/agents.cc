@@ -24,14 +24,14 @@ class BenchMachine {
         containers_(hook_, images_),
         host_(hook_),
         journal_(hook_, clock_),
-        prober_(hook_, [](std::string_view) { return true; }),
+        prober_(hook_, [this](std::string_view address) { return containers_.serves(address); }),
         agent_({self, "cluster.local"}, {containers_, images_, journal_, prober_, host_, clock_}),
         daemon_(nats.connect(self.id.str(), NatsRole::daemon)),
         router_(nats.connect(self.id.str(), NatsRole::router)),
         daemon_rpc_(*daemon_),
         router_rpc_(*router_) {
     for (const char* reference : {"shop/web:1", "shop/web:2"}) {
-      images_.add(reference, image_id(reference), {});
+      images_.add(reference, image_id(reference), {.ready_after_ms = kReadyAfterMs});
     }
     id_ = self.id;
   }

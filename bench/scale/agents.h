@@ -8,6 +8,9 @@
 
 namespace ployz::bench {
 
+// A container of the benchmark answers this long after its start.
+inline constexpr uint64_t kReadyAfterMs = 500;
+
 // Runs in a child process until `stop` reads end of file; writes one byte to `ready` when all
 // machines serve. Returns its exit status.
 [[nodiscard]] int serve_agents(const BigCluster& cluster, const NatsProcess& nats, size_t bare,

@@ -28,7 +28,12 @@ namespace {
 constexpr int kRuns = 21;
 constexpr double kMachineLsLimitMs = 100;
 
-double median_ms(int runs, const std::function<void()>& body) {
+struct Times {
+  double median;
+  double least;
+};
+
+Times measure(int runs, const std::function<void()>& body) {
   std::vector<double> times;
   for (int i = 0; i < runs; ++i) {
     const auto began = std::chrono::steady_clock::now();
@@ -37,9 +42,11 @@ double median_ms(int runs, const std::function<void()>& body) {
         std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - began)
             .count());
   }
-  std::ranges::nth_element(times, times.begin() + runs / 2);
-  return times[static_cast<size_t>(runs / 2)];
+  std::ranges::sort(times);
+  return {times[static_cast<size_t>(runs / 2)], times.front()};
 }
+
+double median_ms(int runs, const std::function<void()>& body) { return measure(runs, body).median; }
 
 void row(const std::string& what, double value, const char* unit, const std::string& note = "") {
   std::printf("%-52s %10.1f %-4s %s\n", what.c_str(), value, unit, note.c_str());
@@ -147,23 +154,24 @@ bool Bench::fan_out() {
     facts.push_back({{id, Target::agent, "facts"}, to_json(FactsRequest{{"shop/web:2"}})});
   }
   const auto timeout = std::chrono::milliseconds(5000);
-  const double floor_ms = median_ms(kRuns, [&] {
+  const auto [floor_ms, floor_least] = measure(kRuns, [&] {
     for (const auto& answer : connection_->request_all(bare, timeout)) {
       check(answer.has_value(), "bare requests are answered");
     }
   });
-  row(std::format("floor: {} bare NATS requests at once", count), floor_ms, "ms");
-  const double ls_ms = median_ms(kRuns, [&] {
+  row(std::format("floor: {} bare NATS requests at once", count), floor_ms, "ms",
+      std::format("least {:.1f}", floor_least));
+  const auto [ls_ms, ls_least] = measure(kRuns, [&] {
     const auto records = records_.list(Bucket::machines);
     check(records && records->size() == count, "all machine records are listed");
     all_must_answer(rpc_.call_all(pings, timeout));
   });
   row("machine ls: the records, and ping of agent and router", ls_ms, "ms",
-      std::format("{:.1f} × floor; limit {:.0f} ms{}", ls_ms / floor_ms, kMachineLsLimitMs,
+      std::format("least {:.1f}; {:.1f} × floor; limit {:.0f} ms{}", ls_least, ls_ms / floor_ms, kMachineLsLimitMs,
                   ls_ms > kMachineLsLimitMs ? "  MISSED" : ""));
-  const double facts_ms = median_ms(kRuns, [&] { all_must_answer(rpc_.call_all(facts, timeout)); });
+  const auto [facts_ms, facts_least] = measure(kRuns, [&] { all_must_answer(rpc_.call_all(facts, timeout)); });
   row("facts of every machine (50 containers each)", facts_ms, "ms",
-      std::format("{:.1f} × floor", facts_ms / floor_ms));
+      std::format("least {:.1f}; {:.1f} × floor", facts_least, facts_ms / floor_ms));
   return ls_ms <= kMachineLsLimitMs;
 }
 
@@ -199,7 +207,8 @@ void Bench::deploy() {
     row(what, ms, "ms",
         std::format("{} steps;{}", done->plan.apply.size() + done->plan.cleanup.size(), phases));
   };
-  deploy(std::format("deploy a service with {} replicas", cluster_.machines.size()));
+  deploy(std::format("deploy {} replicas, each ready after {} ms", cluster_.machines.size(),
+                     kReadyAfterMs));
   wide.manifest.services[0].container.image = "shop/web:2";
   deploy("update all of them (blue/green)");
 }

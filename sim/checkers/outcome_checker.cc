@@ -43,6 +43,7 @@ void OutcomeChecker::on_answer(const Answer& answer) {
     committed_[operation.id] = operation.committed_sequence;
     check_committed(operation);
     check_stragglers(operation);
+    if (operation.outcome == Outcome::committed) check_cleaned(operation);
   } else if (is_without_effect(operation.outcome)) {
     without_effect_.insert(operation.id);
     check_left_nothing(operation);
@@ -69,6 +70,31 @@ void OutcomeChecker::check_stragglers(const Operation& operation) {
                                        "does not say so",
                                        operation.id.str(), to_string(operation.outcome),
                                        operation.committed_sequence, self.name));
+  }
+}
+
+// `committed` without "cleanup pending" means that nothing of what the commit replaced is left.
+void OutcomeChecker::check_cleaned(const Operation& operation) {
+  const std::vector<StoredCommit> log = world_.store.log();
+  const auto commit = decode_commit(log.at(operation.committed_sequence - 1).bytes);
+  if (!commit || commit->parent_sequence == 0) return;
+  const auto parent = decode_commit(log.at(commit->parent_sequence - 1).bytes);
+  if (!parent) return;
+  std::set<InstanceId> replaced;
+  for (const CommittedService& service : parent->services) {
+    for (const CommittedInstance& instance : service.instances) replaced.insert(instance.id);
+  }
+  for (const CommittedService& service : commit->services) {
+    for (const CommittedInstance& instance : service.instances) replaced.erase(instance.id);
+  }
+  for (SimMachine* machine : world_.living()) {
+    for (const FoundInstance& found : machine->containers.all()) {
+      if (!replaced.contains(found.id)) continue;
+      world_.trace.violation(std::format("operation {} is committed, but {}, which it replaced, is "
+                                         "still on {}",
+                                         operation.id.str(), found.id.str(),
+                                         machine->self().name));
+    }
   }
 }
 

@@ -22,6 +22,7 @@ class OutcomeChecker {
  private:
   void check_committed(const Operation& operation);
   void check_stragglers(const Operation& operation);
+  void check_cleaned(const Operation& operation);
   void check_participants(const Answer& answer);
   void check_left_nothing(const Operation& operation);
   void check_serves_again(const Operation& operation);

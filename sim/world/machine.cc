@@ -124,7 +124,7 @@ void SimMachine::boot_router(RouterLife& life) {
 }
 
 bool SimMachine::is_stripped(const std::string& command, const Json& request) const {
-  if (cluster_.mutation == Mutation::skip_flip) return command == "flip";
+  if (cluster_.mutation == Mutation::skip_flip) return index_ == 1 && command == "flip";
   if (command != "step") return false;
   if (request.value("verb", "") != "undo") return false;
   return request["action"].value("kind", "") == undone_kind(cluster_.mutation);

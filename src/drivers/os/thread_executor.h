@@ -9,7 +9,7 @@ class ThreadExecutor final : public Executor {
  public:
   // A step mostly waits for a machine's answer, so many may wait at once; 8 MiB of address space
   // and a few KiB of memory each.
-  static constexpr size_t kMaxThreads = 32;
+  static constexpr size_t kMaxThreads = 256;
   explicit ThreadExecutor(size_t max_threads = kMaxThreads) : max_threads_(max_threads) {}
 
   void run_all(std::vector<std::function<void()>> tasks, std::chrono::milliseconds tick,
