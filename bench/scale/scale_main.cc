@@ -46,7 +46,9 @@ Times measure(int runs, const std::function<void()>& body) {
   return {times[static_cast<size_t>(runs / 2)], times.front()};
 }
 
-double median_ms(int runs, const std::function<void()>& body) { return measure(runs, body).median; }
+double median_ms(int runs, const std::function<void()>& body) {
+  return measure(runs, body).median;
+}
 
 void row(const std::string& what, double value, const char* unit, const std::string& note = "") {
   std::printf("%-52s %10.1f %-4s %s\n", what.c_str(), value, unit, note.c_str());
@@ -167,9 +169,10 @@ bool Bench::fan_out() {
     all_must_answer(rpc_.call_all(pings, timeout));
   });
   row("machine ls: the records, and ping of agent and router", ls_ms, "ms",
-      std::format("least {:.1f}; {:.1f} × floor; limit {:.0f} ms{}", ls_least, ls_ms / floor_ms, kMachineLsLimitMs,
-                  ls_ms > kMachineLsLimitMs ? "  MISSED" : ""));
-  const auto [facts_ms, facts_least] = measure(kRuns, [&] { all_must_answer(rpc_.call_all(facts, timeout)); });
+      std::format("least {:.1f}; {:.1f} × floor; limit {:.0f} ms{}", ls_least, ls_ms / floor_ms,
+                  kMachineLsLimitMs, ls_ms > kMachineLsLimitMs ? "  MISSED" : ""));
+  const auto [facts_ms, facts_least] =
+      measure(kRuns, [&] { all_must_answer(rpc_.call_all(facts, timeout)); });
   row("facts of every machine (50 containers each)", facts_ms, "ms",
       std::format("least {:.1f}; {:.1f} × floor", facts_least, facts_ms / floor_ms));
   return ls_ms <= kMachineLsLimitMs;
