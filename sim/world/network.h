@@ -27,10 +27,13 @@ class Network {
   void partition(Random& random, uint64_t until_ns);
   void away(MachineIndex machine, uint64_t until_ns) {
     away_until_[machine] = std::max(away_until_[machine], until_ns);
+    disturbed_ = true;
   }
   // Every link is whole again; who is away stays so.
   void heal() { std::ranges::fill(cut_until_, 0); }
 
+  // Whether there ever was a partition, or anybody away.
+  [[nodiscard]] bool was_disturbed() const { return disturbed_; }
   [[nodiscard]] bool is_away(MachineIndex machine, uint64_t now_ns) const {
     return now_ns < away_until_[machine];
   }
@@ -55,11 +58,13 @@ class Network {
   void cut(MachineIndex from, MachineIndex to, uint64_t until_ns) {
     uint64_t& until = cut_until_[from * machines_ + to];
     until = std::max(until, until_ns);
+    disturbed_ = true;
   }
 
   size_t machines_;
   std::vector<uint64_t> cut_until_;  // [from * machines + to]
   std::vector<uint64_t> away_until_;
+  bool disturbed_ = false;
 };
 
 inline constexpr uint64_t kForEver = std::numeric_limits<uint64_t>::max();
