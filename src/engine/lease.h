@@ -1,7 +1,8 @@
 // The lease on a namespace: KV bucket `leases`, key "ns.<namespace>". Politeness only, correctness
 // rests on the commit's compare-and-set and on the journal's; but it is also where a namespace
 // names its unfinished operation: the record is removed only when that operation has ended, so an
-// interrupted one is found by whoever comes next.
+// interrupted one is found by whoever comes next. Its expiry is of the holder's clock: one that is
+// ahead is seen through by LeaseSightings; one that is far behind loses its politeness, no more.
 #pragma once
 
 #include <chrono>
