@@ -101,7 +101,8 @@ void OutcomeChecker::check_cleaned(const Operation& operation) {
 // A plan never leans on a machine that did not answer when it was made.
 void OutcomeChecker::check_participants(const Answer& answer) {
   const Operation& operation = *answer.result;
-  if (operation.attempt > 1 || operation.outcome == Outcome::refused) return;
+  // One that could not be made anew keeps its former plan, which came to nothing (seed 21979).
+  if (operation.attempt > 1 || operation.phase <= Phase::probe) return;
   for (const Claim& claim : operation.plan.claims) {
     const auto asked = answer.facts.find(claim.machine);
     if (asked != answer.facts.end() && asked->second) continue;
