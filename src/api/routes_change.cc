@@ -81,7 +81,7 @@ Status namespace_rm(RouteContext& c) {
 
 Status image_distribute(RouteContext& c) {
   auto request = TRY(distribute_request_from_json(TRY(parse_json(c.request.body))));
-  return run(c, [&service = c.service, request = std::move(request)](
+  return run_call(c, [&service = c.service, request = std::move(request)](
                     const EventSink& events, std::stop_token cancel) -> Result<Json> {
     Json machines = Json::array();
     bool failed = false;
