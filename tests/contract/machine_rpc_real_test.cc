@@ -53,7 +53,7 @@ class NatsRpcWorld : public MachineRpcWorld {
 // Every machine's agent and router on that machine's own server; m1 is the store machine.
 class LeafRpcWorld : public MachineRpcWorld {
  public:
-  explicit LeafRpcWorld(std::string caller) : caller_(std::move(caller)) {}
+  explicit LeafRpcWorld(std::string caller) : caller_(std::move(caller)) { (void)this->caller(); }
 
   MachineRpc& caller() override { return client(caller_, Target::agent).rpc; }
   MachineRpc& server(const std::string& machine, Target target) override {
@@ -67,6 +67,16 @@ class LeafRpcWorld : public MachineRpcWorld {
     return *client(machine, Target::agent).connection;
   }
   NatsCluster& cluster() { return cluster_; }
+
+  // A round trip to the store pushes what was told before it; the second brings back the rest.
+  void settle() override {
+    const std::lock_guard lock(mutex_);
+    for (int i = 0; i < 2; ++i) {
+      for (const auto& [who, client] : clients_) {
+        EXPECT_TRUE(client->connection->request({"$JS.ployz.API.STREAM.INFO.COMMITS", "", {}}));
+      }
+    }
+  }
 
  private:
   struct Client {
