@@ -35,6 +35,7 @@ class Meanwhile final : public sim::Hook {
     return none_.thread_in(process, std::move(body));
   }
   Delivery delivery() override { return {}; }
+  bool carries(uint32_t, uint32_t) override { return true; }
 
  private:
   sim::NoHook none_;

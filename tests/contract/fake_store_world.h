@@ -36,6 +36,7 @@ class FailingHook final : public sim::Hook {
     return std::jthread(std::move(body));
   }
   Delivery delivery() override { return {}; }
+  bool carries(uint32_t, uint32_t) override { return true; }
 
  private:
   std::mutex mutex_;
