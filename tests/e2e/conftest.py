@@ -1,14 +1,14 @@
 """One machine for the whole run; every test has namespaces of its own and leaves none behind."""
 import pytest
 
-from lab import Lab, run
+from lab import PREFIX, Lab, run
 
 IMAGES = ["ployz-samples/web:1", "ployz-samples/web:2", "ployz-samples/web:3"]
 
 
 @pytest.fixture(scope="session")
 def lab():
-    machine = Lab("e2e")
+    machine = Lab(PREFIX)
     machine.down()  # what a run that was killed left
     machine.up()
     for image in IMAGES:

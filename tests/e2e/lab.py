@@ -16,6 +16,8 @@ import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PLOYZCTL = str(ROOT / "bin/ployzctl")
+# What the names of its machines begin with: two runs on one computer need different ones.
+PREFIX = os.environ.get("PLOYZ_LAB", "e2e")
 COMMAND_LIMIT_S = 180  # no command of ours may take longer
 
 

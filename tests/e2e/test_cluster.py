@@ -1,14 +1,14 @@
 """Three machines, and a bare host that becomes the fourth: what holds across them."""
 import pytest
 
-from lab import BareHost, Lab, run, web
+from lab import PREFIX, BareHost, Lab, run, web
 
 IMAGE = "ployz-samples/web:1"
 
 
 @pytest.fixture(scope="module")
 def cluster():
-    lab = Lab("e2e3", machines=3)
+    lab = Lab(f"{PREFIX}3", machines=3)
     lab.down()
     lab.up()
     # Each machine's own daemon takes the image: no distribution needed here.
@@ -21,7 +21,7 @@ def cluster():
 
 @pytest.fixture
 def host(cluster):
-    bare = BareHost(cluster, "e2e-bare").up()
+    bare = BareHost(cluster, f"{PREFIX}-bare").up()
     yield bare
     bare.down()
 
