@@ -75,7 +75,7 @@ test-e2e: ## scenarios on real machines in containers (K=expression, PYTEST_ARGS
 lab: ## what demo, test-e2e and bench need: programs, package, images of machines, hosts and samples
 	@tools/setup packages builder
 	@tools/dev/build dev ployz_load ployz_nats_put # tools here, not what is measured
-	@tools/setup machine samples bare-warm
+	@tools/setup machine samples bare bare-warm
 
 fuzz: ## every fuzzer for FUZZ_SECONDS (60)
 	@tools/dev/build fuzz fuzzers

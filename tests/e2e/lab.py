@@ -188,11 +188,14 @@ class BareHost(Container):
         if str(wrapper.parent) not in self.lab.env["PATH"]:
             self.lab.env["PATH"] = f"{wrapper.parent}:{self.lab.env['PATH']}"
 
+    @property
+    def package(self):
+        return str(ROOT / f"build/{os.environ.get('PLOYZ_PRESET', 'dev')}/package/ployz.deb")
+
     def add(self, *args, user="root", network=None):
         """`machine add` of this host."""
-        package = ROOT / f"build/{os.environ.get('PLOYZ_PRESET', 'dev')}/package/ployz.deb"
         return self.lab.ctl("machine", "add", "--network", network or self.lab.name, "--identity",
-                            self.key, "--package", package, *args, f"{user}@{self.address}")
+                            self.key, "--package", self.package, *args, f"{user}@{self.address}")
 
     def as_found(self):
         """What an undone `machine add` must leave alone: packages, units, listening sockets."""
@@ -283,9 +286,11 @@ class Lab(Container):
         return sorted(out.split())
 
     @contextlib.contextmanager
-    def load(self, *hosts, connections=16, rate=0, requests=0):
-        """Load in the background; afterwards `.report` holds what the generator saw."""
-        argv = [str(built("ployz_load")), self.address, "80", ",".join(hosts),
+    def load(self, *hosts, connections=16, rate=0, requests=0, through=None):
+        """Load in the background; afterwards `.report` holds what the generator saw. `through`: the
+        machines whose gateways it goes through, by turns; the first alone when not given."""
+        gateways = ",".join(machine.address for machine in through or [self])
+        argv = [str(built("ployz_load")), gateways, "80", ",".join(hosts),
                 "--connections", str(connections), "--rate", str(rate), "--requests",
                 str(requests)]
         process = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
