@@ -12,6 +12,8 @@ PYTEST_ARGS ?=
 FUZZ_SECONDS ?= 60
 # Of bench-scale: how many machines, each with 50 instances.
 MACHINES ?= 200
+# What clang-tidy looks at.
+FILES ?= $(shell git diff --name-only --diff-filter=d origin/main 2>/dev/null -- '*.cc' | grep -v _test)
 # Further arguments for the test program: e.g. ARGS=--gtest_filter=Units*
 ARGS ?=
 
@@ -25,7 +27,7 @@ gtest_xml = GTEST_OUTPUT=xml:$(results)/$(1)/
 .DEFAULT_GOAL := help
 .PHONY: help build demo test test-unit test-asan test-contract test-sim test-e2e lab fuzz bench \
         bench-scale deb \
-        format format-check tidy clean-lab clean
+        format format-check clang-tidy tidy clean-lab clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1\n\2/p' Makefile | xargs -d '\n' printf '  make %-15s %s\n'
@@ -100,6 +102,10 @@ format: ## clang-format the tree
 
 format-check: ## fail if `make format` would change something
 	@git ls-files -z '*.cc' '*.h' | xargs -0 tools/dev/in-builder clang-format --dry-run -Werror
+
+clang-tidy: ## clang-tidy on FILES (default: what differs from origin's main); some ten seconds a file
+	@tools/dev/in-builder sh -c '[ -f build/dev/build.ninja ] || cmake --preset dev'
+	@echo $(FILES) | xargs -r -P $$(nproc) -n 1 tools/dev/in-builder clang-tidy -p build/dev --quiet
 
 tidy: ## house rules: include direction, sizes, banned calls
 	@tools/setup packages

@@ -21,6 +21,8 @@ class Backend : public ApiService {
                                          std::stop_token cancel) override;
   Status machine_withdraw(const MachineId& machine) override;
   Result<MeshReport> mesh_join(const JoinBundle& bundle, const EventSink& events) override;
+  Result<bool> mesh_stop(bool force, const EventSink& events) override;
+  Result<bool> mesh_start(const EventSink& events) override;
   Status mesh_destroy(bool force, const EventSink& events) override;
   Result<std::vector<RttReport>> machine_rtt() override;
   Result<Plan> deploy_preview(const DeployRequest& request) override;

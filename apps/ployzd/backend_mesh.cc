@@ -65,6 +65,14 @@ Result<MeshReport> Backend::mesh_join(const JoinBundle& bundle, const EventSink&
   return report;
 }
 
+Result<bool> Backend::mesh_stop(bool force, const EventSink& events) {
+  return node_.stop_network(force, progress_to(events));
+}
+
+Result<bool> Backend::mesh_start(const EventSink& events) {
+  return node_.start_network(progress_to(events));
+}
+
 Status Backend::mesh_destroy(bool force, const EventSink& events) {
   return node_.leave_network(force, progress_to(events));
 }

@@ -11,7 +11,8 @@ Json to_json(const Identity& identity) {
   Json json = {{"version", kVersion},         {"network", identity.network},
                {"machine", to_json(identity.machine)}, {"epoch", identity.epoch},
                {"nats_url", identity.nats_url}, {"complete", identity.complete},
-               {"store_address", identity.store_address}, {"mirrors", identity.mirrors}};
+               {"store_address", identity.store_address}, {"mirrors", identity.mirrors},
+               {"stopped", identity.stopped}};
   if (identity.settings) json["settings"] = to_json(*identity.settings);
   return json;
 }
@@ -29,6 +30,7 @@ Result<Identity> identity_from_json(const Json& json) {
   identity.complete = TRY(get_bool(json, "complete"));
   identity.store_address = TRY(get_string_or(json, "store_address", ""));
   identity.mirrors = TRY(get_bool_or(json, "mirrors", false));
+  identity.stopped = TRY(get_bool_or(json, "stopped", false));
   if (json.contains("settings")) {
     identity.settings = TRY(network_settings_from_json(TRY(get_object(json, "settings"))));
   }

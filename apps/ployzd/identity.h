@@ -24,6 +24,7 @@ struct Identity {
   std::optional<NetworkSettings> settings = {};  // absent: founded before networks had any
   std::string store_address = {};  // overlay address of the store's machine; empty: this one
   bool mirrors = false;            // keeps copies of the store's streams
+  bool stopped = false;            // by `mesh stop`: nothing of the network runs until `mesh start`
   bool operator==(const Identity&) const = default;
 };
 

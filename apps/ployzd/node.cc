@@ -1,6 +1,8 @@
 #include "node.h"
 
+#include <algorithm>
 #include <format>
+#include <utility>
 
 #include <spdlog/spdlog.h>
 
@@ -25,16 +27,21 @@ Node::Node(Config config, Paths paths, LocalDrivers drivers)
       drivers_(drivers),
       started_at_ms_(drivers_.clock.wall_ms()) {}
 
-void Node::become(std::shared_ptr<Member> member) {
+void Node::become(std::shared_ptr<Member> member, std::string stopped) {
   std::shared_ptr<Member> former;  // ended without the lock
   const std::scoped_lock lock(mutex_);
   former = std::exchange(member_, std::move(member));
+  stopped_ = std::move(stopped);
 }
 
 Status Node::start() {
   const auto identity = TRY(load_identity(paths_.identity()));
   // One that is not complete is a command that was cut off; the same command continues it.
   if (!identity || !identity->complete) return {};
+  if (identity->stopped) {
+    become(nullptr, identity->network);
+    return {};
+  }
   const Config config = network_config(config_, *identity);
   // The unit has brought the tunnel up at boot; this repairs what is missing. Without it the daemon
   // still answers for its machine.
@@ -53,6 +60,11 @@ Config Node::config() {
 Result<std::shared_ptr<Member>> Node::member() {
   const std::scoped_lock lock(mutex_);
   if (member_) return member_;
+  if (!stopped_.empty()) {
+    return fail(Code::precondition,
+                std::format("network {} is stopped on this machine", stopped_),
+                "ployzctl mesh start");
+  }
   return fail(Code::precondition, "this machine belongs to no network",
               "found one: ployzctl mesh init NAME");
 }
@@ -94,6 +106,49 @@ Result<bool> Node::join_network(const JoinBundle& bundle, const Progress& progre
   const Config config = network_config(config_, identity);
   Joiner joiner(config, paths_, drivers_);
   become(TRY(joiner.join(identity, bundle, progress)));
+  return true;
+}
+
+Result<bool> Node::stop_network(bool force, const Progress& progress) {
+  const std::scoped_lock lock(changing_);
+  auto identity = TRY(load_identity(paths_.identity()));
+  if (!identity || !identity->complete) return fail(member().error());
+  if (!force) {
+    const auto instances = TRY(drivers_.containers.list());
+    const auto running = std::ranges::count(instances, InstanceState::running, &FoundInstance::state);
+    if (running > 0) {
+      return fail(Code::precondition,
+                  std::format("this machine runs {} instances, which nobody could reach", running),
+                  "to do it all the same: ployzctl mesh stop --force");
+    }
+  }
+  const bool was_stopped = std::exchange(identity->stopped, true);
+  TRY(save_identity(paths_.identity(), *identity));
+  become(nullptr, identity->network);
+  for (const auto* name :
+       {unit::kRouter, unit::kHaproxy, unit::kKnot, unit::kNats, unit::kWireguard}) {
+    TRY(drivers_.units.ensure_stopped(name));
+    progress(std::format("{} is stopped", name));
+  }
+  return !was_stopped;
+}
+
+Result<bool> Node::start_network(const Progress& progress) {
+  const std::scoped_lock lock(changing_);
+  auto identity = TRY(load_identity(paths_.identity()));
+  if (!identity || !identity->complete) return fail(member().error());
+  const Config config = network_config(config_, *identity);
+  TRY(start_networks(*identity, config, paths_, drivers_));
+  progress("tunnel and container bridge are up");
+  TRY(drivers_.units.ensure_started(unit::kNats));
+  TRY(start_services(*identity, config, paths_, drivers_));
+  if (!identity->stopped) return false;
+  auto member = TRY(Member::join(*identity, config, paths_, drivers_));
+  TRY(await_router(*member, drivers_.clock));
+  progress("gateway, DNS and router serve");
+  identity->stopped = false;
+  TRY(save_identity(paths_.identity(), *identity));
+  become(std::move(member));
   return true;
 }
 

@@ -1,6 +1,5 @@
 // The daemon's life: alone until `mesh init` or `mesh join`, then a member of a network until `mesh
-// destroy`. Adopts what an earlier
-// life left: identity, keys, running units and containers.
+// destroy`. Adopts what an earlier life left: identity, keys, running units and containers.
 #pragma once
 
 #include <memory>
@@ -40,6 +39,13 @@ class Node {
   // or other members, unless forced.
   [[nodiscard]] Status leave_network(bool force, const Progress& progress);
 
+  // This machine's part of the network stops, tunnel included, until start_network(), over restarts
+  // too: it answers nobody, and its instances, which run on, are reached by nobody. `precondition`
+  // while instances run, unless forced. Stopping the stopped succeeds with false.
+  [[nodiscard]] Result<bool> stop_network(bool force, const Progress& progress);
+  // Undoes that; returns when the router answers. Starting what runs repairs what is missing of it.
+  [[nodiscard]] Result<bool> start_network(const Progress& progress);
+
   // With the settings of the network it belongs to.
   [[nodiscard]] Config config();
   [[nodiscard]] const LocalDrivers& drivers() const { return drivers_; }
@@ -50,11 +56,12 @@ class Node {
   const Paths paths_;
   const LocalDrivers drivers_;
   const uint64_t started_at_ms_;
-  void become(std::shared_ptr<Member> member);
+  void become(std::shared_ptr<Member> member, std::string stopped = {});
 
   std::mutex changing_;  // one found, join or leave at a time
   std::mutex mutex_;     // guards member_
   std::shared_ptr<Member> member_;
+  std::string stopped_;  // the network stopped here; guarded by mutex_
 };
 
 }  // namespace ployz

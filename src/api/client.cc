@@ -247,6 +247,14 @@ Result<Json> ApiClient::mesh_join(const Json& bundle, const EventSink& events) c
   return change(json_request("/v1/mesh/join", bundle), events);
 }
 
+Result<Json> ApiClient::mesh_stop(bool force, const EventSink& events) const {
+  return change(request_of("POST", std::format("/v1/mesh/stop?force={}", force)), events);
+}
+
+Result<Json> ApiClient::mesh_start(const EventSink& events) const {
+  return change(request_of("POST", "/v1/mesh/start"), events);
+}
+
 Result<Json> ApiClient::mesh_destroy(bool force, const EventSink& events) const {
   return change(request_of("POST", std::format("/v1/mesh/destroy?force={}", force)), events);
 }

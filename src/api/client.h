@@ -69,6 +69,8 @@ class ApiClient {
   [[nodiscard]] Result<Json> machine_withdraw(std::string_view id) const;
   // `bundle` as machine_admit() answered.
   [[nodiscard]] Result<Json> mesh_join(const Json& bundle, const EventSink& events) const;
+  [[nodiscard]] Result<Json> mesh_stop(bool force, const EventSink& events) const;
+  [[nodiscard]] Result<Json> mesh_start(const EventSink& events) const;
   [[nodiscard]] Result<Json> mesh_destroy(bool force, const EventSink& events) const;
   [[nodiscard]] Result<Json> deploy(const ManifestBody& manifest, const EventSink& events) const;
   [[nodiscard]] Result<Json> namespace_rm(std::string_view name, bool volumes,

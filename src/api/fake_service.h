@@ -45,6 +45,7 @@ class FakeService : public ApiService {
   std::optional<AdmitRequest> admitted;
   std::optional<MachineId> activation, withdrawn;
   std::optional<JoinBundle> joined;
+  std::optional<bool> stopped;    // the value of `force`
   std::optional<bool> destroyed;  // the value of `force`
   std::string loaded;
   std::atomic<int> deploys_done = 0;
@@ -88,6 +89,15 @@ class FakeService : public ApiService {
     joined = what;
     tell(sink);
     return answer(mesh_report);
+  }
+  Result<bool> mesh_stop(bool force, const EventSink& sink) override {
+    stopped = force;
+    tell(sink);
+    return answer(true);
+  }
+  Result<bool> mesh_start(const EventSink& sink) override {
+    tell(sink);
+    return answer(std::exchange(stopped, std::nullopt).has_value());
   }
   Status mesh_destroy(bool force, const EventSink& sink) override {
     destroyed = force;

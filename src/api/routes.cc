@@ -15,6 +15,8 @@ constexpr ApiRoute kRoutes[] = {
     {"POST", "/v1/machines/*/activate", false, handlers::machine_activate},
     {"DELETE", "/v1/machines/*/admission", false, handlers::machine_withdraw},
     {"POST", "/v1/mesh/join", false, handlers::mesh_join},
+    {"POST", "/v1/mesh/stop", false, handlers::mesh_stop},
+    {"POST", "/v1/mesh/start", false, handlers::mesh_start},
     {"POST", "/v1/mesh/destroy", false, handlers::mesh_destroy},
     {"GET", "/v1/rtt", false, handlers::machine_rtt},
     {"POST", "/v1/deploy", false, handlers::deploy},

@@ -71,6 +71,8 @@ Status machine_admit(RouteContext& c);
 Status machine_activate(RouteContext& c);
 Status machine_withdraw(RouteContext& c);
 Status mesh_join(RouteContext& c);
+Status mesh_stop(RouteContext& c);
+Status mesh_start(RouteContext& c);
 Status mesh_destroy(RouteContext& c);
 Status image_load(RouteContext& c);
 Status image_distribute(RouteContext& c);

@@ -61,6 +61,23 @@ Status mesh_join(RouteContext& c) {
                   });
 }
 
+Status mesh_stop(RouteContext& c) {
+  const bool force = TRY(query_bool(c.request, "force", false));
+  return run_call(
+      c, [&service = c.service, force](const EventSink& events, std::stop_token) -> Result<Json> {
+        const bool changed = TRY(service.mesh_stop(force, events));
+        return Json{{"outcome", changed ? "stopped" : "unchanged"}};
+      });
+}
+
+Status mesh_start(RouteContext& c) {
+  return run_call(
+      c, [&service = c.service](const EventSink& events, std::stop_token) -> Result<Json> {
+        const bool changed = TRY(service.mesh_start(events));
+        return Json{{"outcome", changed ? "started" : "unchanged"}};
+      });
+}
+
 Status mesh_destroy(RouteContext& c) {
   const bool force = TRY(query_bool(c.request, "force", false));
   return run_call(

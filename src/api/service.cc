@@ -22,6 +22,8 @@ Status ApiService::machine_withdraw(const MachineId&) { return not_here("machine
 Result<MeshReport> ApiService::mesh_join(const JoinBundle&, const EventSink&) {
   return not_here("mesh join");
 }
+Result<bool> ApiService::mesh_stop(bool, const EventSink&) { return not_here("mesh stop"); }
+Result<bool> ApiService::mesh_start(const EventSink&) { return not_here("mesh start"); }
 Status ApiService::mesh_destroy(bool, const EventSink&) { return not_here("mesh destroy"); }
 Result<std::vector<RttReport>> ApiService::machine_rtt() { return not_here("machine rtt"); }
 Result<std::vector<DistributeReport>> ApiService::image_distribute(const DistributeRequest&,

@@ -69,6 +69,11 @@ class ApiService {
   // a run that was cut off is continued by the same call. `exists`: it belongs to another network.
   [[nodiscard]] virtual Result<MeshReport> mesh_join(const JoinBundle& bundle,
                                                      const EventSink& events);
+  // This machine's part of its network stops, over restarts too, until mesh_start; true: by this
+  // call. `precondition` while it runs instances, unless forced.
+  [[nodiscard]] virtual Result<bool> mesh_stop(bool force, const EventSink& events);
+  // Returns when gateway, DNS and router serve; what runs already is repaired.
+  [[nodiscard]] virtual Result<bool> mesh_start(const EventSink& events);
   // This machine is as before it belonged to a network: units stopped, interface, bridge and state
   // gone. `precondition` while it runs instances or its network has other members, unless forced.
   [[nodiscard]] virtual Status mesh_destroy(bool force, const EventSink& events);

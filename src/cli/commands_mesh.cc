@@ -105,6 +105,25 @@ Result<Answer> run_join(Session& session, const Args& args) {
   return Answer{mesh, mesh_text(mesh, session.style())};
 }
 
+Result<Answer> run_stop(Session& session, const Args& args) {
+  const bool force = args.has("force");
+  Json document = TRY(
+      session.change([&](const ApiClient& client,
+                         const EventSink& events) { return client.mesh_stop(force, events); },
+                     false));
+  const bool changed = text_of(document, "outcome") == "stopped";
+  return Answer{std::move(document), changed ? "stopped; ployzctl mesh start undoes it\n"
+                                             : "it was stopped already\n"};
+}
+
+Result<Answer> run_start(Session& session, const Args&) {
+  Json document = TRY(session.change(
+      [&](const ApiClient& client, const EventSink& events) { return client.mesh_start(events); },
+      false));
+  const bool changed = text_of(document, "outcome") == "started";
+  return Answer{std::move(document), changed ? "this machine serves again\n" : "it runs\n"};
+}
+
 Result<Answer> run_destroy(Session& session, const Args& args) {
   if (!args.has("yes"))
     return fail(Code::invalid, "this machine would leave its network and lose what it keeps of it",
@@ -147,6 +166,18 @@ CommandSpec mesh_command() {
                         .examples = {"cat bundle.json | ployzctl mesh join --bundle-stdin"},
                         .options = {{"bundle-stdin", 0, "", "read the admission from stdin"}},
                         .run = run_join},
+                       {.name = "stop",
+                        .summary = "Stop this machine's part of the network, tunnel included",
+                        .description = "Until mesh start, over restarts too. Refused while it runs "
+                                       "instances, unless forced:\nthey run on, and nobody reaches "
+                                       "them.",
+                        .examples = {"ployzctl mesh stop", "ployzctl mesh stop --force"},
+                        .options = {{"force", 0, "", "although it runs instances"}},
+                        .run = run_stop},
+                       {.name = "start",
+                        .summary = "Start it again; what runs already is repaired",
+                        .examples = {"ployzctl mesh start"},
+                        .run = run_start},
                        {.name = "destroy",
                         .summary = "This machine leaves its network and is as before it",
                         .description = "Refused while it runs instances or the network has other "

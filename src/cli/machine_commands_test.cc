@@ -77,6 +77,12 @@ TEST_F(CliTest, MeshSelfRecordJoinAndDestroy) {
   EXPECT_EQ(run({"network", "join", "--bundle-stdin"}), 0) << host_.err;
   EXPECT_EQ(service_.joined->network.name, "prod");
 
+  EXPECT_EQ(run({"mesh", "stop", "--force", "--json"}), 0) << host_.err;
+  EXPECT_EQ(document()["outcome"], "stopped");
+  EXPECT_EQ(service_.stopped, true);
+  EXPECT_EQ(run({"mesh", "start", "--json"}), 0) << host_.err;
+  EXPECT_EQ(document()["outcome"], "started");
+
   EXPECT_EQ(run({"mesh", "destroy"}), 2);
   EXPECT_FALSE(service_.destroyed);
   EXPECT_EQ(run({"mesh", "destroy", "--force", "--yes", "--json"}), 0);

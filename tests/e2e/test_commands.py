@@ -53,6 +53,23 @@ def test_a_machine_is_not_thrown_away_by_accident(lab):
     assert lab.ctl("machine", "init", "root@192.0.2.1.invalid").code != 0
 
 
+def test_stop_and_start(lab):
+    assert lab.deploy(web()).code == 0
+    refused = lab.ctl("mesh", "stop")
+    assert refused.code == 3 and "--force" in refused.error["hint"], refused
+    assert lab.ctl("mesh", "stop", "--force").outcome == "stopped"
+    try:
+        assert lab.ctl("mesh", "stop", "--force").outcome == "unchanged"
+        lab.kill("ployzd")  # it stays stopped over a restart of the daemon
+        lab.wait(lambda: lab.ctl("status").code == 0, "the daemon to answer")
+        stopped = lab.ctl("ps")
+        assert stopped.code == 3 and "mesh start" in stopped.error["hint"], stopped
+    finally:
+        assert lab.ctl("mesh", "start").outcome == "started"
+    assert lab.must("mesh", "ready").json["ready"]
+    lab.wait(lambda: lab.version("shop.example.com") == 1, "the gateway to serve again")
+
+
 def test_the_machine(lab):
     report = lab.must("machine", "inspect", lab.name).json
     assert report["machine"]["name"] == lab.name and report["reachable"]
