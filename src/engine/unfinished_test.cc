@@ -27,7 +27,8 @@ Operation leave_pending(Cluster& cluster) {
 }
 
 void lose_leases(Cluster& cluster) {
-  for (const Record& lease : *cluster.records.list(Bucket::leases)) {
+  const auto leases = cluster.records.list(Bucket::leases);
+  for (const Record& lease : *leases) {
     ASSERT_TRUE(cluster.records.remove(Bucket::leases, lease.key, lease.revision));
   }
 }
@@ -149,10 +150,11 @@ TEST(Unfinished, WhoIsReplacedBeforeItRecordedItsOperationChangesNothing) {
   ASSERT_TRUE(*theirs) << theirs->error().line();
   EXPECT_EQ((*theirs)->outcome, Outcome::committed);
   EXPECT_EQ(cluster.machines.containers(), 1u);
-  for (const Operation& operation : *cluster.engine->operations(10)) {
+  const auto operations = cluster.engine->operations(10);
+  ASSERT_EQ(operations->size(), 2u) << "the one that was closed is shown";
+  for (const Operation& operation : *operations) {
     EXPECT_TRUE(operation.ended()) << operation.id.str();
   }
-  EXPECT_EQ(cluster.engine->operations(10)->size(), 2u) << "the one that was closed is shown";
 }
 
 }  // namespace
