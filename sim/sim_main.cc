@@ -60,6 +60,7 @@ struct Progress {
   std::atomic<int> worst;  // Verdict
   std::atomic<uint64_t> counts[kCounts];
   std::atomic<uint64_t> running[kMaxJobs];  // the seed each process is at; 0: none
+  std::atomic<uint64_t> hash;               // of all seeds, in any order
   std::atomic<uint64_t> differing;          // seeds whose two runs were not the same
 };
 
@@ -119,6 +120,7 @@ void work(Progress& progress, size_t job, const Options& options, bool quiet) {
     if (seed >= end) return;
     progress.running[job] = seed;
     const SeedResult result = run_seed({seed, options.verbose, options.mutation});
+    progress.hash += result.hash;
     if (options.check_determinism) check_same(progress, seed, result, options);
     progress.running[job] = 0;
     ++progress.done;
@@ -190,9 +192,10 @@ int run_seeds(const Options& options) {
                            kCountNames[i]);
   }
   std::puts(reached.c_str());
-  std::printf("%llu seeds, %llu failed; %.1f s\n",
+  std::printf("%llu seeds, %llu failed; %.1f s; hash %016llx\n",
               static_cast<unsigned long long>(progress->done),
-              static_cast<unsigned long long>(progress->failed), took);
+              static_cast<unsigned long long>(progress->failed), took,
+              static_cast<unsigned long long>(progress->hash));
   if (options.check_determinism) {
     std::printf("%llu of them went another way when they ran again\n",
                 static_cast<unsigned long long>(progress->differing));
