@@ -91,8 +91,10 @@ bench-scale: ## planners, and 200 simulated machines over one real NATS server (
 	@tools/lab/contract-machine up
 	@tools/dev/build $(PRESET) plan_bench
 	@tools/dev/build $(PRESET) scale_bench
-	@tools/dev/in-builder "$$(tools/dev/built $(PRESET) plan_bench)" $(MACHINES)
-	@tools/lab/contract-machine exec "$$(tools/dev/built $(PRESET) scale_bench)" $(MACHINES)
+	@failed=0; \
+	tools/dev/in-builder "$$(tools/dev/built $(PRESET) plan_bench)" $(MACHINES) || failed=1; \
+	tools/lab/contract-machine exec "$$(tools/dev/built $(PRESET) scale_bench)" $(MACHINES) || failed=1; \
+	exit $$failed
 
 deb: ## dist/ployz_<version>_<arch>.deb, from the release build
 	@tools/dev/build-deb release

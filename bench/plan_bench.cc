@@ -24,15 +24,15 @@ double cpu_ms() {
   return static_cast<double>(now.tv_sec) * 1e3 + static_cast<double>(now.tv_nsec) / 1e6;
 }
 
-double median_ms(const std::function<void()>& body) {
+// Processor time, too, grows when others take the caches: the least says what the code costs.
+double least_ms(const std::function<void()>& body) {
   std::vector<double> times;
   for (int i = 0; i < kRuns; ++i) {
     const double began = cpu_ms();
     body();
     times.push_back(cpu_ms() - began);
   }
-  std::ranges::nth_element(times, times.begin() + kRuns / 2);
-  return times[kRuns / 2];
+  return *std::ranges::min_element(times);
 }
 
 bool show(const char* what, double ms, bool limited) {
@@ -47,7 +47,7 @@ bool plan(const char* what, const DeployRequest& request, const Snapshot& snapsh
     std::printf("%s: %s\n", what, first.error().line().c_str());
     return false;
   }
-  const double ms = median_ms([&] { check(run().has_value(), "planned before"); });
+  const double ms = least_ms([&] { check(run().has_value(), "planned before"); });
   const bool fine = show(what, ms, true);
   std::printf("    %zu steps, %zu machines claimed, %zu changes\n", first->apply.size(),
               first->claims.size(), first->changes.size());
@@ -62,11 +62,11 @@ void parse(const BigCluster& cluster) {
   for (const Machine& machine : cluster.machines) {
     facts.push_back(to_text(to_json(cluster.facts(machine))));
   }
-  show("decode the newest commits of all namespaces", median_ms([&] {
+  show("decode the newest commits of all namespaces", least_ms([&] {
          for (const std::string& bytes : commits) check(decode_commit(bytes).has_value(), "ours");
        }),
        false);
-  show("decode the facts of all machines", median_ms([&] {
+  show("decode the facts of all machines", least_ms([&] {
          for (const std::string& bytes : facts) {
            check(machine_facts_from_json(*parse_json(bytes)).has_value(), "ours");
          }
@@ -94,7 +94,7 @@ int run(const Size& size) {
   large.manifest.services[0].placement.replicas = 2000;
   fine &= plan("new namespace, 2000 replicas", large, snapshot);
   parse(cluster);
-  show("project every namespace (a router's pass)", median_ms([&] {
+  show("project every namespace (a router's pass)", least_ms([&] {
          check(!project(snapshot.newest, snapshot.config).routes.hosts.empty(), "routes");
        }),
        false);

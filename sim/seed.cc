@@ -47,7 +47,8 @@ SeedResult run_seed(const WorldOptions& options) {
         (end == Scheduler::End::deadlock ? "everybody waits for ever:\n" : "it does not end:\n") +
         scheduler.describe_waiting());
   }
-  result.hash = trace.hash();
+  // What was drawn and who ran, even where nothing was noted of it.
+  result.hash = trace.hash() ^ scheduler.random().next() ^ (scheduler.switches() << 32);
   result.virtual_ms = scheduler.now_ns() / 1'000'000;
   result.counts = trace.counts;
   result.counts.add(Count::seeds);

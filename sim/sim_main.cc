@@ -3,18 +3,21 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <format>
+#include <memory>
 #include <new>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "sim/scheduler/random.h"
 #include "sim/seed.h"
 
 namespace ployz::sim {
@@ -31,6 +34,7 @@ struct Options {
   std::optional<uint64_t> only;
   bool verbose = false;
   bool mutations = false;
+  bool check_determinism = false;
   Mutation mutation = Mutation::none;
 };
 
@@ -56,6 +60,8 @@ struct Progress {
   std::atomic<int> worst;  // Verdict
   std::atomic<uint64_t> counts[kCounts];
   std::atomic<uint64_t> running[kMaxJobs];  // the seed each process is at; 0: none
+  std::atomic<uint64_t> hash;               // of all seeds, in any order
+  std::atomic<uint64_t> differing;          // seeds whose two runs were not the same
 };
 
 void note_failure(Progress& progress, uint64_t seed, Verdict verdict) {
@@ -76,6 +82,36 @@ void report(uint64_t seed, const SeedResult& result) {
   std::fflush(stdout);
 }
 
+// Other blocks than a moment ago are where memory is next taken from, in another order, so that
+// whatever depends on addresses shows.
+void shuffle_memory(uint64_t seed) {
+  Random random(seed ^ static_cast<uint64_t>(getpid()));
+  std::vector<std::unique_ptr<char[]>> blocks;
+  for (int i = 0; i < 4000; ++i) {
+    blocks.push_back(std::make_unique_for_overwrite<char[]>(16 * random.between(1, 40)));
+    std::swap(blocks.back(), blocks[random.below(blocks.size())]);
+  }
+  while (!blocks.empty()) {
+    std::swap(blocks.back(), blocks[random.below(blocks.size())]);
+    // Some stay for ever, as what crashed threads held does.
+    if (random.below(8) == 0) (void)blocks.back().release();
+    blocks.pop_back();
+  }
+}
+
+// Runs a seed once more elsewhere in memory; says so when it went another way.
+void check_same(Progress& progress, uint64_t seed, const SeedResult& first,
+                const Options& options) {
+  shuffle_memory(seed);
+  const SeedResult again = run_seed({seed, false, options.mutation});
+  if (again.hash == first.hash && again.counts.values() == first.counts.values()) return;
+  std::printf("seed %llu is not deterministic: hash %016llx, then %016llx\n",
+              static_cast<unsigned long long>(seed), static_cast<unsigned long long>(first.hash),
+              static_cast<unsigned long long>(again.hash));
+  std::fflush(stdout);
+  ++progress.differing;
+}
+
 // One child process: takes seeds until there is none, or it is time for a fresh one.
 void work(Progress& progress, size_t job, const Options& options, bool quiet) {
   const uint64_t end = options.start + options.seeds;
@@ -84,6 +120,8 @@ void work(Progress& progress, size_t job, const Options& options, bool quiet) {
     if (seed >= end) return;
     progress.running[job] = seed;
     const SeedResult result = run_seed({seed, options.verbose, options.mutation});
+    progress.hash += result.hash;
+    if (options.check_determinism) check_same(progress, seed, result, options);
     progress.running[job] = 0;
     ++progress.done;
     for (size_t i = 0; i < kCounts; ++i) progress.counts[i] += result.counts.values()[i];
@@ -154,10 +192,16 @@ int run_seeds(const Options& options) {
                            kCountNames[i]);
   }
   std::puts(reached.c_str());
-  std::printf("%llu seeds, %llu failed; %.1f s\n",
+  std::printf("%llu seeds, %llu failed; %.1f s; hash %016llx\n",
               static_cast<unsigned long long>(progress->done),
-              static_cast<unsigned long long>(progress->failed), took);
-  return progress->worst;
+              static_cast<unsigned long long>(progress->failed), took,
+              static_cast<unsigned long long>(progress->hash));
+  if (options.check_determinism) {
+    std::printf("%llu of them went another way when they ran again\n",
+                static_cast<unsigned long long>(progress->differing));
+  }
+  const int differing = progress->differing > 0 ? static_cast<int>(Verdict::crashed) : 0;
+  return std::max<int>(progress->worst, differing);
 }
 
 // Every planted bug must be noticed.
@@ -195,6 +239,7 @@ int usage() {
   std::fputs(
       "usage: ployz_sim [--seeds N] [--start S] [--jobs J]   run N seeds\n"
       "       ployz_sim --seed S [--verbose]                 replay one\n"
+      "       ployz_sim --check-determinism [--seeds N]      run each twice, compare\n"
       "       ployz_sim --mutations [--seeds N]              plant each kind of bug in turn\n"
       "       … --mutate strip-undo=run_instance|stop_instance|prepare_routes|\n"
       "                  await_routes|skip-flip|\n"
@@ -216,6 +261,10 @@ bool parse(int argc, char** argv, Options& options) {
     const std::string_view flag = argv[i];
     if (flag == "--verbose") {
       options.verbose = true;
+      continue;
+    }
+    if (flag == "--check-determinism") {
+      options.check_determinism = true;
       continue;
     }
     if (flag == "--mutations") {

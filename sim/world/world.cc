@@ -170,7 +170,7 @@ Answer World::execute(SimMachine& machine, std::string_view what, Command comman
   for (const Record& record : store.records(Bucket::operations)) {
     call->answer.operations_before.insert(record.key);
   }
-  calls_.insert(call);
+  calls_.push_back(call);
   trace.note(std::format("command on {}", machine.self().name), what);
   scheduler.spawn_in(daemon->process, [this, daemon, call, command = std::move(command)] {
     const ThreadId self = scheduler.thread();
@@ -191,7 +191,7 @@ Answer World::execute(SimMachine& machine, std::string_view what, Command comman
     });
   }
   while (!call->done) (void)scheduler.park(call.get(), std::nullopt, "for an answer");
-  calls_.erase(call);
+  std::erase(calls_, call);
   const Answer& answer = call->answer;
   if (answer.lost) {
     trace.note("answer", "lost");

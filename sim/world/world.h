@@ -86,7 +86,7 @@ class World {
   void add_images(SimMachine& machine);
   void wait_until_up();
 
-  std::set<std::shared_ptr<Call>, std::owner_less<>> calls_;
+  std::vector<std::shared_ptr<Call>> calls_;  // in the order they began
   std::map<ThreadId, std::map<MachineId, bool>> facts_of_;  // by command
 };
 

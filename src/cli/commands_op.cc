@@ -141,7 +141,7 @@ CommandSpec op_command() {
                         .run = run_resume},
                        {.name = "abort",
                         .summary = "Stop an operation and undo what it did",
-                        .description = "Refused once it is committed.",
+                        .description = "Once it is committed it is finished instead, and the abort refused.",
                         .examples = {"ployzctl op abort 01jm3k"},
                         .positionals = {operation},
                         .run = run_abort}}};

@@ -4,6 +4,7 @@
 #include "engine/engine.h"
 #include "engine/lease_sightings.h"
 #include "engine/running.h"
+#include "engine/unfinished.h"
 
 namespace ployz {
 
@@ -12,6 +13,7 @@ struct EngineContext {
   const Engine::Ports& ports;
   RunningOperations& running;
   LeaseSightings& sightings;
+  UnfinishedOperations& unfinished;
 };
 
 }  // namespace ployz

@@ -85,7 +85,8 @@ Engine::Engine(EngineConfig config, Ports ports)
     : config_(std::move(config)),
       ports_(ports),
       running_(std::make_shared<RunningOperations>()),
-      sightings_(std::make_shared<LeaseSightings>()) {}
+      sightings_(std::make_shared<LeaseSightings>()),
+      unfinished_(std::make_shared<UnfinishedOperations>()) {}
 
 Result<Plan> Engine::preview(const Request& request) {
   return TRY(plan_now(config_, ports_, request,
@@ -95,7 +96,7 @@ Result<Plan> Engine::preview(const Request& request) {
 
 Result<Operation> Engine::run(const Request& request, const EventSink& events,
                               std::stop_token cancel) {
-  const EngineContext context{config_, ports_, *running_, *sightings_};
+  const EngineContext context{config_, ports_, *running_, *sightings_, *unfinished_};
   Session session(config_, ports_, *running_, events, cancel,
                   OperationId(new_ulid(ports_.clock, ports_.entropy)));
   check(session.admitted(), "a new operation has a new id");
@@ -118,8 +119,9 @@ Result<Operation> Engine::run(const Request& request, const EventSink& events,
     session.lease.leave();
     return fail(created.error());
   }
-  if (auto ended = probe(session, request)) return std::move(*ended);
-  Operation operation = run_forward(session);
+  auto refused = probe(session, request);
+  Operation operation = refused ? std::move(*refused) : run_forward(session);
+  unfinished_->note(operation);
   if (operation.ended() && prunes(operation.id)) {
     prune_operations(ports_.records, kKeptOperations);
   }
@@ -128,16 +130,16 @@ Result<Operation> Engine::run(const Request& request, const EventSink& events,
 
 Result<Operation> Engine::resume(const OperationId& id, const EventSink& events,
                                  std::stop_token cancel) {
-  return take_over({config_, ports_, *running_, *sightings_}, id, Wish::resume, events,
+  return take_over({config_, ports_, *running_, *sightings_, *unfinished_}, id, Wish::resume, events,
                    std::move(cancel));
 }
 
 Result<Operation> Engine::abort(const OperationId& id, const EventSink& events) {
-  return take_over({config_, ports_, *running_, *sightings_}, id, Wish::abort, events, {});
+  return take_over({config_, ports_, *running_, *sightings_, *unfinished_}, id, Wish::abort, events, {});
 }
 
 Result<std::vector<Operation>> Engine::operations(size_t limit) {
-  const EngineContext context{config_, ports_, *running_, *sightings_};
+  const EngineContext context{config_, ports_, *running_, *sightings_, *unfinished_};
   std::set<OperationId> live;
   for (const Record& record : TRY(ports_.records.list(Bucket::leases))) {
     const auto lease = decode_lease(record.value);
@@ -147,6 +149,7 @@ Result<std::vector<Operation>> Engine::operations(size_t limit) {
   std::vector<Operation> operations;
   for (JournaledOperation& found : TRY(list_operations(ports_.records, limit))) {
     Operation& operation = operations.emplace_back(std::move(found.operation));
+    unfinished_->note(operation);
     if (operation.outcome == Outcome::running && !live.contains(operation.id)) {
       operation.outcome = Outcome::interrupted;
     }
@@ -155,13 +158,14 @@ Result<std::vector<Operation>> Engine::operations(size_t limit) {
 }
 
 Result<Operation> Engine::operation(const OperationId& id) {
-  const EngineContext context{config_, ports_, *running_, *sightings_};
+  const EngineContext context{config_, ports_, *running_, *sightings_, *unfinished_};
   auto found = TRY(find_operation(ports_.records, id));
   if (!found) {
     return fail(Code::not_found, std::format("no operation {}", id.str()),
                 "list them with: ployzctl op ls");
   }
   Operation operation = std::move(found->operation);
+  unfinished_->note(operation);
   // One without a namespace has no lease, and is not the engine's: as it is.
   if (operation.outcome != Outcome::running || operation.name_space.empty()) return operation;
   const auto lease = TRY(find_lease(ports_.records, operation.name_space));

@@ -46,6 +46,7 @@ struct EngineConfig {
 
 class LeaseSightings;
 class RunningOperations;
+class UnfinishedOperations;
 
 class Engine {
  public:
@@ -63,16 +64,18 @@ class Engine {
   // The plan without running it; what previews print. Changes nothing.
   [[nodiscard]] Result<Plan> preview(const Request& request);
 
-  // Runs to the end. An interrupted operation of the same namespace is settled first (committed:
-  // finished; not: undone); a live one is `conflict` naming it. Requesting `cancel` aborts: before
+  // Runs to the end. An unfinished operation of the same namespace is settled first (committed:
+  // finished; not: undone), even when there is nothing else to do; a live one is `conflict` naming
+  // it. Requesting `cancel` aborts: before
   // the commit it undoes (outcome aborted), after it only the waiting ends. An Error return means
   // that no operation was recorded (bad request, refused at plan, store away).
   [[nodiscard]] Result<Operation> run(const Request& request, const EventSink& events,
                                       std::stop_token cancel);
 
   // Takes over an operation whose lease has expired or whose coordinator is this daemon's own
-  // former life. resume: forward from its journal. abort: undo; `precondition` once committed.
-  // `conflict` while it is live elsewhere. Ended operations: returned as they are.
+  // former life. resume: forward from its journal. abort: undo; once committed: finish, and then
+  // `precondition` says so. `conflict` while it is live elsewhere. Ended operations: returned as
+  // they are.
   [[nodiscard]] Result<Operation> resume(const OperationId& id, const EventSink& events,
                                          std::stop_token cancel);
   [[nodiscard]] Result<Operation> abort(const OperationId& id, const EventSink& events);
@@ -89,6 +92,7 @@ class Engine {
   Ports ports_;
   std::shared_ptr<RunningOperations> running_;  // of this process: tells a former life from now
   std::shared_ptr<LeaseSightings> sightings_;
+  std::shared_ptr<UnfinishedOperations> unfinished_;
 };
 
 }  // namespace ployz

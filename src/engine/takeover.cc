@@ -25,16 +25,42 @@ std::unexpected<Error> busy(const EngineContext& context, const NamespaceName& n
             {{"operation", lease.operation.str()}, {"coordinator", lease.coordinator.str()}}});
 }
 
-// Whether the operation a lease names has nothing left to do. A record that does not parse counts
-// as such: nobody could act on it, and it must not block its namespace for ever.
-Result<bool> is_settled(const EngineContext& context, const OperationId& id) {
-  const auto found = find_operation(context.ports.records, id);
+// An operation that its coordinator has not recorded before its lease expired gets a record that
+// says so. Who comes first decides: with this one there the coordinator, should it live after all,
+// cannot record its own and changes nothing. False: it was quicker, and the operation is there.
+Result<bool> close_unrecorded(const EngineContext& context, const NamespaceName& name_space,
+                              const LeaseRecord& lease) {
+  Operation closed;
+  closed.id = lease.operation;
+  closed.kind = "operation";
+  closed.name_space = name_space;
+  closed.plan.name_space = name_space;
+  closed.coordinator = lease.coordinator;
+  closed.phase = Phase::lock;
+  closed.outcome = Outcome::aborted;
+  closed.started_at_ms = closed.ended_at_ms = context.ports.clock.wall_ms();
+  closed.error = Error{Code::canceled, Effect::none,
+                       "its coordinator was interrupted before it began", "", {}};
+  Journal journal(context.ports.records, context.ports.clock);
+  const Status saved = journal.save(closed);
+  if (saved) return true;
+  if (journal.state() == Journal::State::replaced) return false;
+  return fail(saved.error());
+}
+
+// Whether the operation a lease names has nothing left to do, now and later. A record that does
+// not parse counts as such: nobody could act on it, and it must not block its namespace for ever.
+Result<bool> is_settled(const EngineContext& context, const NamespaceName& name_space,
+                        const LeaseRecord& lease, bool live) {
+  const auto found = find_operation(context.ports.records, lease.operation);
   if (!found) {
     if (found.error().code == Code::corrupt) return true;
     return fail(found.error());
   }
-  // Absent: its coordinator died between taking the lease and recording it.
-  return !*found || (*found)->operation.ended();
+  if (*found) return (*found)->operation.ended();
+  // Not recorded yet, or its coordinator died before.
+  if (live) return false;
+  return close_unrecorded(context, name_space, lease);
 }
 
 // A machine's own leases bind it only while its process works on them (RunningOperations).
@@ -59,7 +85,9 @@ Result<uint64_t> lease_to_take(const EngineContext& context, const Operation& op
     return busy(context, operation.name_space, *lease->record);
   }
   if (names_it) return lease->revision;
-  if (TRY(is_settled(context, lease->record->operation))) return lease->revision;
+  if (TRY(is_settled(context, operation.name_space, *lease->record, false))) {
+    return lease->revision;
+  }
   return fail(
       Code::conflict,
       std::format("operation {} of the same namespace is unfinished too",
@@ -154,9 +182,41 @@ Operation go_on(Session& session, Wish wish) {
   return phase == Phase::apply ? resume_apply(session) : resume_probe(session);
 }
 
-std::unexpected<Error> is_committed(const OperationId& id, std::string_view what) {
-  return fail(Code::precondition, std::format("operation {} is committed{}", id.str(), what),
-              "a commit is undone by a rollback, not by an abort");
+std::unexpected<Error> is_committed(const Operation& operation) {
+  const std::string& id = operation.id.str();
+  if (operation.ended()) {
+    return fail(Code::precondition, std::format("operation {} is committed, and was finished", id),
+                "a commit is undone by a rollback, not by an abort");
+  }
+  return fail(Code::precondition,
+              std::format("operation {} is committed, and cannot be finished now: {}", id,
+                          operation.error ? operation.error->message : "it was interrupted"),
+              std::format("finish it with: ployzctl op resume {} (a commit is undone by a rollback, "
+                          "not by an abort)",
+                          id));
+}
+
+// The unfinished operation that `lease` names, or else one that no lease names; nullopt: none.
+// `conflict`: it is live.
+Result<std::optional<OperationId>> find_unsettled(const EngineContext& context,
+                                                  const NamespaceName& name_space,
+                                                  const std::optional<FoundLease>& lease) {
+  if (lease && lease->record) {
+    const LeaseRecord& record = *lease->record;
+    const bool live = is_live(context, {record, lease_key(name_space), lease->revision});
+    const bool here = context.running.contains(record.operation);
+    if (here || !TRY(is_settled(context, name_space, record, live))) {
+      if (live) return busy(context, name_space, record);
+      return std::optional(record.operation);
+    }
+  }
+  for (const OperationId& id : TRY(context.unfinished.of(context.ports.records, name_space))) {
+    const auto found = find_operation(context.ports.records, id);
+    if (!found && found.error().code != Code::corrupt) return fail(found.error());
+    if (found && *found && !(*found)->operation.ended()) return std::optional(id);
+    context.unfinished.forget(id);
+  }
+  return std::optional<OperationId>();
 }
 
 }  // namespace
@@ -179,7 +239,6 @@ Result<Operation> take_over(const EngineContext& context, const OperationId& id,
                                                id.str(), found->operation.kind,
                                                wish == Wish::abort ? "abort" : "resume"));
   }
-  if (wish == Wish::abort && found->operation.committed_sequence > 0) return is_committed(id, "");
   Session session(context.config, context.ports, context.running, events, std::move(cancel), id);
   if (!session.admitted()) {
     return busy(context, found->operation.name_space, {id, context.config.self, 0, 0, ""});
@@ -189,9 +248,8 @@ Result<Operation> take_over(const EngineContext& context, const OperationId& id,
   session.emit(Event::Kind::note, std::format("taking over {} {} in phase {}", session.op.kind,
                                               id.str(), to_string(session.op.phase)));
   Operation operation = go_on(session, wish);
-  if (wish == Wish::abort && operation.committed_sequence > 0) {
-    return is_committed(id, operation.outcome == Outcome::committed ? ", and was finished" : "");
-  }
+  context.unfinished.note(operation);
+  if (wish == Wish::abort && operation.committed_sequence > 0) return is_committed(operation);
   return operation;
 }
 
@@ -200,22 +258,16 @@ Result<uint64_t> clear_the_way(const EngineContext& context, const NamespaceName
   constexpr int kRounds = 3;  // somebody else may settle at the same time
   for (int round = 0; round < kRounds; ++round) {
     const auto lease = TRY(find_lease(context.ports.records, name_space));
-    if (!lease) return 0;
-    if (!lease->record) return lease->revision;
-    const OperationId& id = lease->record->operation;
-    if (context.running.contains(id)) return busy(context, name_space, *lease->record);
-    if (TRY(is_settled(context, id))) return lease->revision;
-    if (is_live(context, {*lease->record, lease_key(name_space), lease->revision})) {
-      return busy(context, name_space, *lease->record);
-    }
-    const auto settled = take_over(context, id, Wish::settle, events, cancel);
+    const auto unsettled = TRY(find_unsettled(context, name_space, lease));
+    if (!unsettled) return lease ? lease->revision : 0;
+    const auto settled = take_over(context, *unsettled, Wish::settle, events, cancel);
     if (!settled) return fail(settled.error());
     if (settled->ended()) continue;
     Error error = settled->error.value_or(
         Error{Code::unavailable, Effect::none, "it was interrupted again", "", {}});
     return fail(std::move(error).at(
         std::format("operation {} of namespace {} is unfinished ({}) and must be settled first",
-                    id.str(), name_space.str(), to_string(settled->outcome))));
+                    settled->id.str(), name_space.str(), to_string(settled->outcome))));
   }
   return fail(Code::conflict,
               std::format("namespace {} is being changed by others all the time", name_space.str()),

@@ -20,8 +20,9 @@ enum class Wish {
                                           Wish wish, const EventSink& events,
                                           std::stop_token cancel);
 
-// Makes the namespace's lease free to be taken: settles the operation it names. Returns the
-// revision to take it over from (0: there is none). Errors: `conflict` naming the live operation;
+// Makes the namespace's lease free to be taken: settles the operation it names, and any other of
+// the namespace that is known to be unfinished. Returns the revision to take it over from (0: there
+// is none). Errors: `conflict` naming the live operation;
 // the unfinished one's own error when it cannot be settled now.
 [[nodiscard]] Result<uint64_t> clear_the_way(const EngineContext& context,
                                              const NamespaceName& name_space,

@@ -35,6 +35,7 @@ def test_every_daemon_lists_every_machine(cluster):
     assert names(cluster.must("machine", "ls")) == expected
     assert names(cluster.machine(2).ctl("machine", "ls")) == expected
     listed = cluster.must("machine", "ls").json["machines"]
+    assert all(m["round_trip_us"] > 0 for m in listed), listed
     assert all(m["reachable"] for m in listed), listed
     assert len({m["machine"]["subnet"] for m in listed}) == 3
     # Repeating is nothing; fewer is refused.

@@ -100,6 +100,7 @@ class MemoryRecords final : public KeyValue {
   std::map<std::pair<Bucket, std::string>, Record> all;
   // Called after each write to `operations` that happened, with its value.
   std::function<void(const std::string& value)> on_operation;
+  std::function<void()> before_operation;  // once, before the next of them
 
   Result<std::optional<Record>> get(Bucket bucket, std::string_view key) override {
     const auto found = all.find({bucket, std::string(key)});
@@ -134,6 +135,9 @@ class MemoryRecords final : public KeyValue {
  private:
   Result<uint64_t> write(Bucket bucket, std::string_view key, std::string_view value,
                          uint64_t expected) {
+    if (bucket == Bucket::operations && before_operation) {
+      std::exchange(before_operation, nullptr)();
+    }
     const Fault fault = bucket == Bucket::operations ? faults.next() : Fault::none;
     return with_fault<uint64_t>(fault, [&]() -> Result<uint64_t> {
       const std::pair at(bucket, std::string(key));
