@@ -78,8 +78,6 @@ struct NatsServerConfig {
 [[nodiscard]] std::string mirror_directory(const std::string& data_dir, uint64_t epoch);
 // "m-<machine>": its JetStream domain. The store's is "ployz", and only the store has it.
 [[nodiscard]] std::string mirror_domain(const MachineId& machine);
-// Where a leaf listener's mappings send what nobody may do (connection.cc tells it to the caller).
-inline constexpr std::string_view kRefused = "$JS.REFUSED.";
 // "<data>/nats/leaf.nk": what the configuration includes (2.10 takes a seed only in its own text),
 // with leaf_seed_text() as content; beside the configuration, because that is where the server
 // looks. It runs as user `nats`, so the file lies in the directory of that user (set-group-ID
