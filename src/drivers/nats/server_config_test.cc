@@ -35,8 +35,9 @@ TEST(NatsServerConfig, RoutersCannotWrite) {
   config.users.erase(config.users.begin());
   const auto text = server_config_text(config);
   ASSERT_TRUE(text);
+  const std::string users = text->substr(text->find("users: ["));
   for (const std::string_view subject : {"$KV", "ployz.commit", "ployz.rpc.>", "STREAM.CREATE"}) {
-    EXPECT_FALSE(text->contains(subject)) << subject;
+    EXPECT_FALSE(users.contains(subject)) << subject;
   }
 }
 
