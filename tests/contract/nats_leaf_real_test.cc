@@ -84,28 +84,120 @@ TEST_F(NatsLeafNodes, AHostileLeafHearsOnlyItsOwn) {
   }
 }
 
+// JetStream is behind an account border: no subject leads to the calls that destroy, in no form,
+// and not before the server has read who speaks.
+const std::vector<std::string> kDestroying{"STREAM.DELETE.COMMITS",
+                                           "STREAM.PURGE.COMMITS",
+                                           "STREAM.MSG.DELETE.COMMITS",
+                                           "STREAM.UPDATE.COMMITS",
+                                           "STREAM.CREATE.other",
+                                           "STREAM.RESTORE.COMMITS",
+                                           "STREAM.DELETE.KV_meta",
+                                           "STREAM.PURGE.KV_meta",
+                                           "CONSUMER.DELETE.COMMITS.x",
+                                           "STREAM.SNAPSHOT.KV_meta",
+                                           "CONSUMER.DURABLE.CREATE.COMMITS.x",
+                                           "ACCOUNT.PURGE.STORE",
+                                           "SERVER.REMOVE"};
+constexpr const char* kEmpty = "";
+constexpr const char* kConfig = R"({"name":"COMMITS","max_msgs":1,"seq":1})";
+
 TEST_F(NatsLeafNodes, AHostileLeafDestroysNothing) {
   NatsCommitLog log(*m1_);
   const uint64_t first = *log.append(kShop, 0, "1");
+  NatsKeyValue records(*m1_);
+  const uint64_t record = *records.create(Bucket::meta, "k", "v");
   RawLeaf hostile(leaf_port(), "m2", cluster_.leaf_seed("m2"));
-  // What comes in one packet with the CONNECT passes the mappings (ADR 5: open).
   ASSERT_TRUE(hostile.flush());
   hostile.subscribe("_INBOX.m2.>");
-  for (const std::string api : {"$JS.API.", "$JS.ployz.API."}) {
-    for (const std::string call :
-         {"STREAM.DELETE.COMMITS", "STREAM.PURGE.COMMITS", "STREAM.MSG.DELETE.COMMITS",
-          "STREAM.UPDATE.COMMITS", "STREAM.CREATE.other", "STREAM.RESTORE.COMMITS",
-          "CONSUMER.DELETE.COMMITS.x", "ACCOUNT.PURGE.PLOYZ", "SERVER.REMOVE"}) {
-      hostile.publish(api + call, "_INBOX.m2.a", R"({"name":"COMMITS","max_msgs":1,"seq":1})");
+  for (const std::string api : {"$JS.API.", "$JS.ployz.API.", "$JS.store.API."}) {
+    for (const std::string& call : kDestroying) {
+      for (const char* data : {kEmpty, kConfig}) {
+        hostile.publish(api + call, "_INBOX.m2.a", data);
+        // As if another account had asked.
+        for (const char* who : {R"({"acc":"STORE"})", R"({"acc":"PLOYZ","svc":"STORE"})"}) {
+          hostile.send(RawLeaf::message(api + call, "_INBOX.m2.a",
+                                        std::string("Nats-Request-Info: ") + who, data));
+        }
+      }
     }
   }
-  hostile.publish("$SYS.REQ.ACCOUNT.PING.CONNZ", "_INBOX.m2.a", "{}");
+  hostile.publish("$SYS.REQ.ACCOUNT.PING.CONNZ", "_INBOX.m2.sys", "{}");
+  // The stream would be purged by a header, if it let itself.
+  for (const char* subject : {"ployz.commit.shop", "$JS.ployz.API.$KV.meta.other"}) {
+    hostile.send(RawLeaf::message(subject, "_INBOX.m2.rollup", "Nats-Rollup: all", ""));
+  }
   ASSERT_TRUE(hostile.flush());
   hostile.publish("$JS.ployz.API.STREAM.INFO.COMMITS", "_INBOX.m2.b", "");
   ASSERT_TRUE(hostile.wait_for("LMSG _INBOX.m2.b"));
-  EXPECT_FALSE(hostile.heard().contains("_INBOX.m2.a")) << hostile.heard();
+  EXPECT_FALSE(hostile.heard().contains("_INBOX.m2.sys")) << hostile.heard();
+  EXPECT_FALSE(hostile.heard().contains("\"success\"")) << hostile.heard();
   EXPECT_EQ((*log.newest(kShop))->sequence, first);
-  EXPECT_FALSE(jetstream::api(*m1_, "STREAM.INFO.other", Json()));
+  EXPECT_EQ((*records.get(Bucket::meta, "k"))->revision, record);
+  EXPECT_EQ(jetstream::err_code(jetstream::api(*m1_, "STREAM.INFO.other", Json()).error()),
+            jetstream::kNoStream);
+}
+
+TEST_F(NatsLeafNodes, AHostileLeafDestroysNothingInTheFirstPacketEither) {
+  NatsCommitLog log(*m1_);
+  const uint64_t first = *log.append(kShop, 0, "1");
+  NatsKeyValue records(*m1_);
+  const uint64_t record = *records.create(Bucket::meta, "k", "v");
+  std::atomic<int> arrived = 0;
+  const auto control =
+      m1_->subscribe("ployz.rpc.m1.agent.*", [&](const NatsMessage&) { ++arrived; });
+  ASSERT_TRUE(control);
+  constexpr int kRounds = 5;
+  int attempts = 0;
+  for (int round = 0; round < kRounds; ++round) {
+    for (const std::string api : {"$JS.API.", "$JS.ployz.API.", "$JS.store.API."}) {
+      for (const std::string& call : kDestroying) {
+        const std::string data = call.contains("CREATE") || call.contains("UPDATE") ? kConfig : "";
+        // The server closes one of two leaves of the same name.
+        RawLeaf hostile(leaf_port(), std::format("hostile-{}", attempts), cluster_.leaf_seed("m2"),
+                        RawLeaf::message(api + call, "", data) +
+                            RawLeaf::message("ployz.rpc.m1.agent.x", "", ""));
+        ASSERT_TRUE(hostile.flush());
+        ++attempts;
+      }
+    }
+  }
+  EXPECT_TRUE(eventually([&] { return arrived > attempts / 2; })) << arrived << " of " << attempts;
+  EXPECT_EQ((*log.newest(kShop))->sequence, first);
+  EXPECT_EQ((*records.get(Bucket::meta, "k"))->revision, record);
+  EXPECT_EQ(jetstream::err_code(jetstream::api(*m1_, "STREAM.INFO.other", Json()).error()),
+            jetstream::kNoStream);
+}
+
+// A consumer may name any subject to deliver to. A stream delivers only where somebody listens by
+// that very name, and in the account STORE nobody listens so to what destroys.
+TEST_F(NatsLeafNodes, ADeliveryCallsNothing) {
+  NatsCommitLog log(*m1_);
+  const uint64_t first = *log.append(kShop, 0, "1");
+  int n = 0;
+  for (const std::string subject :
+       {"$JS.API.STREAM.DELETE.KV_leases", "$JS.store.API.STREAM.DELETE.KV_leases",
+        "$KV.meta.forged", "ployz.commit.forged", "ployz.rpc.m1.agent.x"}) {
+    const std::string name = std::format("evil{}", n++);
+    const Json config{{"name", name},
+                      {"deliver_subject", subject},
+                      {"deliver_policy", "all"},
+                      {"filter_subject", "ployz.commit.shop"},
+                      {"ack_policy", "none"},
+                      {"headers_only", true},
+                      {"mem_storage", true}};
+    (void)jetstream::api(*m2_, std::format("CONSUMER.CREATE.COMMITS.{}.ployz.commit.shop", name),
+                         {{"stream_name", "COMMITS"}, {"config", config}});
+  }
+  // Delivered after those would have been.
+  std::atomic<bool> seen = false;
+  const auto followed = log.follow([&](const StoredCommit&) { seen = true; }, [] {});
+  EXPECT_TRUE(eventually([&] { return seen.load(); }));
+  ASSERT_TRUE(log.append(kShop, first, "2"));
+  NatsKeyValue records(*m1_);
+  EXPECT_TRUE(records.create(Bucket::leases, "k", "v"));
+  EXPECT_EQ(*records.get(Bucket::meta, "forged"), std::nullopt);
+  EXPECT_EQ(*log.newest(NamespaceName("forged")), std::nullopt);
 }
 
 // What the store delivers to a reader cannot be forged by anybody, hostile or not.
@@ -201,7 +293,7 @@ TEST_F(NatsLeafNodes, AddingAMachineDisturbsNobodyAndARemovedOneIsCut) {
   done = true;
   traffic.join();
   EXPECT_EQ(lost, 0) << "of " << calls;
-  // The refused calls are still refused after reloads.
+  // What cannot be reached is not reached after reloads either, and what can still is.
   RawLeaf hostile(leaf_port(), "m2", cluster_.leaf_seed("m2"));
   ASSERT_TRUE(hostile.flush());
   hostile.publish("$JS.ployz.API.STREAM.DELETE.COMMITS", "", "");

@@ -21,8 +21,10 @@ namespace ployz::contract {
 
 class RawLeaf {
  public:
-  // An empty seed: no credentials at all.
-  RawLeaf(uint16_t port, const std::string& machine, const std::string& seed) {
+  // An empty seed: no credentials at all. `first`: sent in one packet with the CONNECT, so before
+  // the server has looked up account, rights and mappings.
+  RawLeaf(uint16_t port, const std::string& machine, const std::string& seed,
+          const std::string& first = {}) {
     fd_ = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     sockaddr_in address{};
     address.sin_family = AF_INET;
@@ -43,7 +45,7 @@ class RawLeaf {
       hello["nkey"] = key.public_key();
       hello["sig"] = text.data();
     }
-    send("CONNECT " + to_text(hello) + "\r\n");
+    send("CONNECT " + to_text(hello) + "\r\n" + first);
   }
   ~RawLeaf() { close(fd_); }
   RawLeaf(const RawLeaf&) = delete;
@@ -55,8 +57,19 @@ class RawLeaf {
   void subscribe(const std::string& subject) const { send("LS+ " + subject + "\r\n"); }
   void publish(const std::string& subject, const std::string& reply,
                const std::string& data) const {
-    send(std::format("LMSG {} {}{}{}\r\n{}\r\n", subject, reply, reply.empty() ? "" : " ",
-                     data.size(), data));
+    send(message(subject, reply, data));
+  }
+  static std::string message(const std::string& subject, const std::string& reply,
+                             const std::string& data) {
+    return std::format("LMSG {} {}{}{}\r\n{}\r\n", subject, reply, reply.empty() ? "" : " ",
+                       data.size(), data);
+  }
+  // With one header.
+  static std::string message(const std::string& subject, const std::string& reply,
+                             const std::string& header, const std::string& data) {
+    const std::string headers = "NATS/1.0\r\n" + header + "\r\n\r\n";
+    return std::format("HMSG {} {}{}{} {}\r\n{}{}\r\n", subject, reply, reply.empty() ? "" : " ",
+                       headers.size(), headers.size() + data.size(), headers, data);
   }
   // Everything sent before has been processed by the server; false: it closed the connection.
   bool flush() {

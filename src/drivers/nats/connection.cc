@@ -10,7 +10,6 @@
 #include "drivers/nats/guarded.h"
 #include "drivers/nats/handle.h"
 #include "drivers/nats/pending_requests.h"
-#include "drivers/nats/server_config.h"
 
 namespace ployz {
 namespace {
@@ -124,20 +123,7 @@ class Registration : public Subscription {
 }  // namespace
 
 void NatsConnection::Impl::refused(std::string_view text) {
-  const std::string api = std::format("$JS.{}.API.", config.domain);
-  constexpr std::string_view plain = "$JS.API.";
-  const auto named = [&](std::string_view subject) {
-    if (names_subject(text, subject)) return true;
-    // The server of the domain names the subject it rewrote this to: the plain call, the record,
-    // or what no one may ask (server_config.h).
-    std::string_view call;
-    if (subject.starts_with(api)) call = subject.substr(api.size());
-    if (subject.starts_with(plain)) call = subject.substr(plain.size());
-    if (call.empty()) return false;
-    return names_subject(text, std::string(plain).append(call)) ||
-           names_subject(text, std::string(kRefused).append(call)) ||
-           (call.starts_with("$KV.") && names_subject(text, call));
-  };
+  const auto named = [&](std::string_view subject) { return names_subject(text, subject); };
   pending.fail_if(named, denied(text));
 }
 

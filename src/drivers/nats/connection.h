@@ -34,10 +34,10 @@ namespace ployz {
 
 struct NatsConfig {
   std::vector<std::string> urls{"nats://127.0.0.1:4222"};
-  std::string seed;          // nkey "SU…"; empty: no credentials
-  std::string name;          // what the server's log calls this client
-  std::string inbox_prefix;  // this user's own (server_config.h), "_INBOX.<machine>.daemon"
-  std::string domain = "ployz";
+  std::string seed;              // nkey "SU…"; empty: no credentials
+  std::string name;              // what the server's log calls this client
+  std::string inbox_prefix;      // this user's own (server_config.h), "_INBOX.<machine>.daemon"
+  std::string domain = "ployz";  // "$JS.<domain>.API.": of the store, as clients name it
   std::chrono::milliseconds request_timeout{5000};
   std::chrono::milliseconds connect_grace{2000};
   std::chrono::milliseconds reconnect_wait{50};  // doubles up to kMaxReconnectWait

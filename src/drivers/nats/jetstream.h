@@ -42,7 +42,8 @@ struct Message {
 
 // Stores a message if the subject's newest sequence is `expected` (0: has none); returns its
 // sequence once it is on disk. `conflict`, effect none: it is not. A record ("$KV.…") is sent by
-// way of the domain's API: a leaf node keeps the plain subject to itself (2.10).
+// way of the domain's API: a leaf node keeps the plain subject to itself (2.10), and the store's
+// account is reached by no other.
 [[nodiscard]] Result<uint64_t> append(NatsConnection& connection, NatsRequest message,
                                       uint64_t expected);
 // Nullopt: none. Effect of errors: none.

@@ -12,18 +12,19 @@
 namespace ployz {
 namespace {
 
-// Clients say the first; the server of that domain rewrites it to the second before it looks at
-// permissions (2.10), a leaf node passes it on.
-constexpr std::array<std::string_view, 2> kApi{"$JS.ployz.API.", "$JS.API."};
+// How clients ask the store. Not the prefix of a JetStream domain (the store's is kStoreDomain):
+// a server rewrites that to the plain calls in every account.
+constexpr std::string_view kApi = "$JS.ployz.API.";
+constexpr std::string_view kPlainApi = "$JS.API.";
+constexpr std::string_view kStoreDomain = "store";
+constexpr std::string_view kRecords = "$KV.>";
 // What a machine needs of the store. Creating a consumer: named with a filter, or a mirror's.
 constexpr std::array<std::string_view, 4> kReadCalls{"STREAM.INFO.*", "STREAM.MSG.GET.*",
                                                      "CONSUMER.CREATE.*", "CONSUMER.CREATE.*.>"};
-// What nobody may ask of a store that hears other machines. Creating and changing streams is among
-// it: that is done before the store begins to listen for leaves.
-constexpr std::array<std::string_view, 12> kRefusedCalls{
-    "STREAM.CREATE.*",     "STREAM.UPDATE.*",  "STREAM.DELETE.*", "STREAM.PURGE.*",
-    "STREAM.MSG.DELETE.*", "STREAM.RESTORE.*", "STREAM.PEER.>",   "STREAM.TEMPLATE.>",
-    "CONSUMER.DELETE.*.*", "ACCOUNT.>",        "META.>",          "SERVER.>"};
+// What the founder needs, before the store listens for leaves.
+constexpr std::array<std::string_view, 2> kManagingCalls{"STREAM.CREATE.*", "STREAM.UPDATE.*"};
+// Published as they are: commits, and readers' answers to flow control.
+constexpr std::array<std::string_view, 2> kPlainSubjects{"ployz.commit.*", "$JS.FC.>"};
 // What the daemon may ask of its own machine's mirrors, by their names.
 constexpr std::array<std::string_view, 4> kMirrorCalls{"STREAM.CREATE.", "STREAM.INFO.",
                                                        "STREAM.DELETE.", "STREAM.MSG.GET."};
@@ -71,13 +72,8 @@ std::string_view role_name(NatsRole role) {
   return role == NatsRole::daemon ? "daemon" : "router";
 }
 
-void add_calls(std::vector<std::string>& subjects, std::span<const std::string_view> calls,
-               bool through_leaf) {
-  for (const std::string_view call : calls) {
-    subjects.push_back(std::string(kApi[0]).append(call));
-    // On a leaf node the plain form would reach its own JetStream.
-    if (!through_leaf) subjects.push_back(std::string(kApi[1]).append(call));
-  }
+void add_calls(std::vector<std::string>& subjects, std::span<const std::string_view> calls) {
+  for (const std::string_view call : calls) subjects.push_back(std::string(kApi).append(call));
 }
 
 void add_mirror_calls(std::vector<std::string>& subjects, const MachineId& machine) {
@@ -94,19 +90,15 @@ std::vector<std::string> may_publish(const NatsUser& user, bool through_leaf) {
     std::vector<std::string> subjects{"$JS.FC.COMMITS.>"};
     constexpr std::array<std::string_view, 3> calls{"STREAM.INFO.COMMITS", "STREAM.MSG.GET.COMMITS",
                                                     "CONSUMER.CREATE.COMMITS.>"};
-    add_calls(subjects, calls, through_leaf);
+    add_calls(subjects, calls);
     return subjects;
   }
-  std::vector<std::string> subjects{"ployz.rpc.>", "ployz.commit.*", "$JS.FC.>"};
-  add_calls(subjects, kReadCalls, through_leaf);
-  subjects.push_back(std::string(kApi[0]) + "$KV.>");
-  if (through_leaf) {
-    add_mirror_calls(subjects, user.machine);
-    return subjects;
-  }
-  subjects.push_back("$KV.>");
-  constexpr std::array<std::string_view, 2> managing{"STREAM.CREATE.*", "STREAM.UPDATE.*"};
-  if (user.manages_streams) add_calls(subjects, managing, through_leaf);
+  std::vector<std::string> subjects{"ployz.rpc.>"};
+  subjects.insert(subjects.end(), kPlainSubjects.begin(), kPlainSubjects.end());
+  add_calls(subjects, kReadCalls);
+  subjects.push_back(std::string(kApi).append(kRecords));
+  if (through_leaf) add_mirror_calls(subjects, user.machine);
+  if (user.manages_streams) add_calls(subjects, kManagingCalls);
   return subjects;
 }
 
@@ -143,9 +135,8 @@ std::string user_text(const NatsUser& user, bool through_leaf, bool reloads) {
         }}
       }}
 )",
-                     user.machine.str(), role_name(user.role), user.public_key,
-                     list(publish), list(may_subscribe(user)),
-                     kReplyWindow);
+                     user.machine.str(), role_name(user.role), user.public_key, list(publish),
+                     list(may_subscribe(user)), kReplyWindow);
 }
 
 // A leaf connection carries what the machine's own server let its users send. Its replies go to
@@ -153,8 +144,8 @@ std::string user_text(const NatsUser& user, bool through_leaf, bool reloads) {
 // have no place for it), so it is that server that restricts them, and inboxes are not guessable.
 std::string leaf_user_text(const LeafUser& leaf) {
   std::vector<std::string> publish{"ployz.rpc.>", "ployz.commit.*", "$JS.FC.>", "_INBOX.>"};
-  add_calls(publish, kReadCalls, true);
-  publish.push_back(std::string(kApi[0]) + "$KV.>");
+  add_calls(publish, kReadCalls);
+  publish.push_back(std::string(kApi).append(kRecords));
   const std::string id = leaf.machine.str();
   const std::vector<std::string> subscribe{std::format("ployz.rpc.{}.>", id),
                                            std::format("_INBOX.{}.>", id),
@@ -172,28 +163,72 @@ std::string leaf_user_text(const LeafUser& leaf) {
                      id, leaf.public_key, list(publish), list(subscribe));
 }
 
-// nats-server (2.10) does not check what arrives over a leaf connection against the user's rights
-// to publish; it relies on the leaf's own server. Mappings hold for what arrives, so what must
-// never happen is mapped to where nobody listens. Not a wall: what comes in one packet with the
-// CONNECT passes (docs/adr/0005).
-std::string mappings_text() {
-  std::string text;
-  const auto refuse = [&text](std::string_view from, std::string_view to) {
-    std::string target;
-    for (int n = 1; const char c : to)
-      target += c == '*' ? std::format("${}", n++) : std::string(1, c);
-    text += std::format("      \"{}\": \"{}\"\n", from, target);
+// JetStream has an account of its own. nats-server (2.10) does not check what arrives over a leaf
+// connection against the user's rights to publish; but what an account does not import, nobody in
+// it can reach. What streams deliver comes back as an import of the inboxes.
+struct AccountBorder {
+  std::string exports;  // of STORE
+  std::string imports;  // of PLOYZ
+};
+
+AccountBorder account_border(bool managed) {
+  AccountBorder border;
+  const auto add = [&border](std::string_view there, std::string_view here) {
+    border.exports += std::format("      {{ service: \"{}\" }}\n", there);
+    border.imports += std::format(
+        "      {{ service: {{ account: STORE, subject: \"{}\" }}, to: \"{}\" }}\n", there, here);
   };
-  for (const std::string_view call : kRefusedCalls) {
-    for (const std::string_view api : kApi) {
-      refuse(std::string(api).append(call), std::string(kRefused).append(call));
-    }
+  const auto add_api = [&add](std::string_view call) {
+    add(std::string(kPlainApi).append(call), std::string(kApi).append(call));
+  };
+  for (const std::string_view call : kReadCalls) add_api(call);
+  if (managed) {
+    for (const std::string_view call : kManagingCalls) add_api(call);
   }
-  // "$JSC.>" cannot be among them: a mirror would never hear of its consumer.
-  refuse("$SYS.>", std::string(kRefused) + "SYS.>");
-  // Deliveries of the store. It does not come past here itself, so nobody can forge them.
-  refuse("_INBOX.*.*.*.f.>", std::string(kRefused) + "INBOX.*.*.*.f.>");
-  return std::format("    mappings {{\n{}    }}\n", text);
+  add(kRecords, std::string(kApi).append(kRecords));
+  for (const std::string_view subject : kPlainSubjects) add(subject, subject);
+  border.exports += "      { stream: \"_INBOX.>\" }\n";
+  border.imports += "      { stream: { account: STORE, subject: \"_INBOX.>\" } }\n";
+  return border;
+}
+
+// Nobody forges what streams deliver: it does not come past here. Not a wall (what comes in one
+// packet with the CONNECT passes); that the inboxes cannot be guessed is.
+constexpr std::string_view kMappings = R"(    mappings {
+      "$SYS.>": "$JS.REFUSED.SYS.>"
+      "_INBOX.*.*.*.f.>": "$JS.REFUSED.INBOX.$1.$2.$3.f.>"
+    }
+)";
+
+std::string accounts_text(const NatsServerConfig& config, const std::string& users) {
+  if (config.remote) {
+    return std::format(R"(accounts {{
+  PLOYZ {{
+    jetstream: enabled
+    users: [
+{}    ]
+  }}
+}}
+)",
+                       users);
+  }
+  const AccountBorder border = account_border(!config.leaf_listen);
+  return std::format(R"(accounts {{
+  STORE {{
+    jetstream: enabled
+    exports: [
+{}    ]
+  }}
+  PLOYZ {{
+    imports: [
+{}    ]
+    users: [
+{}    ]
+{}  }}
+{}}}
+)",
+                     border.exports, border.imports, users, config.leaf_listen ? kMappings : "",
+                     config.leaf_listen ? "  NOBODY {}\n" : "");
 }
 
 Status check_leaves(const NatsServerConfig& config) {
@@ -261,7 +296,7 @@ std::string jetstream_text(const NatsServerConfig& config) {
 )",
                      mirrors ? mirror_directory(config.data_dir, config.epoch)
                              : store_directory(config.data_dir, config.epoch),
-                     mirrors ? mirror_domain(config.machine) : "ployz", sync,
+                     mirrors ? mirror_domain(config.machine) : std::string(kStoreDomain), sync,
                      config.max_file_bytes);
 }
 
@@ -344,18 +379,10 @@ ping_interval: "5s"
 ping_max: 2
 
 {}{}
-accounts {{
-  PLOYZ {{
-    jetstream: enabled
-    users: [
-{}    ]
-{}  }}
-{}}}
-)",
+{})",
                      config.epoch, config.machine.str(),
                      host_port(config.listen_address, config.port), jetstream_text(config),
-                     leafnodes_text(config), users, config.leaf_listen ? mappings_text() : "",
-                     config.leaf_listen ? "  NOBODY {}\n" : "");
+                     leafnodes_text(config), accounts_text(config, users));
 }
 
 }  // namespace ployz

@@ -1,17 +1,19 @@
 // The configuration of a machine's nats-server and the rights of its users, as text. Pure.
 //
-// One account, PLOYZ, and two users per machine, each with a key (nkey.h) and an inbox prefix of
-// its own, so that one cannot read another's replies:
+// Two accounts where the store is: STORE, which has JetStream and no user, and PLOYZ, where all
+// connections live, which imports of STORE the calls a machine needs and nothing else. On the other
+// machines PLOYZ alone. In it two users per machine, each with a key (nkey.h) and an inbox prefix
+// of its own, so that one cannot read another's replies:
 // - the daemon commands any machine, answers for its own agent, appends commits, writes records;
 // - the router answers for its own router and reads commits. It can append and write nothing.
 // A reply may be sent only to who asked (allow_responses), so nobody can forge one.
 //
 // Other machines come through leaf nodes (docs/adr/0005): the store's server restricts what they
-// hear; what they send is restricted by their own server, and by mappings at the store's, which
-// somebody with a machine's key can get round.
+// hear; what they send is restricted by their own server and, whatever that does, by the imports:
+// streams are made only while the store listens for no leaves, and nobody can change or end one.
 //
-// What NATS cannot restrict: where a JetStream answer or delivery goes. A user that may create a
-// consumer can have stored messages sent to any subject of the account.
+// What NATS cannot restrict: who reads what in the store. A user that may create a consumer can
+// have any stream's messages sent to an inbox that somebody listens on.
 #pragma once
 
 #include <cstdint>
@@ -78,8 +80,6 @@ struct NatsServerConfig {
 [[nodiscard]] std::string mirror_directory(const std::string& data_dir, uint64_t epoch);
 // "m-<machine>": its JetStream domain. The store's is "ployz", and only the store has it.
 [[nodiscard]] std::string mirror_domain(const MachineId& machine);
-// Where a leaf listener's mappings send what nobody may do (connection.cc tells it to the caller).
-inline constexpr std::string_view kRefused = "$JS.REFUSED.";
 // "<data>/nats/leaf.nk": what the configuration includes (2.10 takes a seed only in its own text),
 // with leaf_seed_text() as content; beside the configuration, because that is where the server
 // looks. It runs as user `nats`, so the file lies in the directory of that user (set-group-ID

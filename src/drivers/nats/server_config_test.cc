@@ -21,7 +21,7 @@ TEST(NatsServerConfig, SaysWhatMatters) {
   ASSERT_TRUE(text);
   for (const std::string_view line :
        {"# store epoch 1\n", "listen: \"127.0.0.1:4222\"\n", "sync_interval: always\n",
-        "domain: ployz\n", "store_dir: \"/var/lib/ployz/nats/store/1\"\n", "max_payload: 8MB\n"}) {
+        "domain: store\n", "store_dir: \"/var/lib/ployz/nats/store/1\"\n", "max_payload: 8MB\n"}) {
     EXPECT_TRUE(text->contains(line)) << line;
   }
   EXPECT_FALSE(text->contains("leafnodes"));
@@ -35,12 +35,13 @@ TEST(NatsServerConfig, RoutersCannotWrite) {
   config.users.erase(config.users.begin());
   const auto text = server_config_text(config);
   ASSERT_TRUE(text);
+  const std::string users = text->substr(text->find("users: ["));
   for (const std::string_view subject : {"$KV", "ployz.commit", "ployz.rpc.>", "STREAM.CREATE"}) {
-    EXPECT_FALSE(text->contains(subject)) << subject;
+    EXPECT_FALSE(users.contains(subject)) << subject;
   }
 }
 
-TEST(NatsServerConfig, AStoreThatListensMapsAwayWhatNobodyMayDo) {
+TEST(NatsServerConfig, AStoreThatListensLetsNobodyMakeOrEndStreams) {
   NatsServerConfig config = sample();
   config.leaf_listen = LeafListen{"10.101.0.1", 7422};
   config.leaves = {{MachineId("m2"), kKey}};
@@ -48,11 +49,17 @@ TEST(NatsServerConfig, AStoreThatListensMapsAwayWhatNobodyMayDo) {
   ASSERT_TRUE(text) << text.error().line();
   for (const std::string_view line :
        {"listen: \"10.101.0.1:7422\"\n", "authorization { account: NOBODY",
-        "\"$JS.ployz.API.STREAM.DELETE.*\": \"$JS.REFUSED.STREAM.DELETE.$1\"\n",
-        "\"$JS.API.STREAM.UPDATE.*\": \"$JS.REFUSED.STREAM.UPDATE.$1\"\n", "\"ployz.rpc.m2.>\"",
-        "[\"LEAFNODE\"]"}) {
+        "{ service: \"$JS.API.STREAM.INFO.*\" }\n", "{ service: \"$KV.>\" }\n",
+        "subject: \"$JS.API.STREAM.INFO.*\" }, to: \"$JS.ployz.API.STREAM.INFO.*\" }\n",
+        "\"ployz.rpc.m2.>\"", "[\"LEAFNODE\"]"}) {
     EXPECT_TRUE(text->contains(line)) << line;
   }
+  for (const std::string_view call : {"DELETE", "PURGE", "RESTORE", "SNAPSHOT"}) {
+    EXPECT_FALSE(text->contains(call)) << call;
+  }
+  const std::string_view made = "service: \"$JS.API.STREAM.CREATE.*\"";
+  EXPECT_FALSE(text->contains(made));
+  EXPECT_TRUE(server_config_text(sample())->contains(made));
 }
 
 TEST(NatsServerConfig, ALeafNodeHasNoStore) {
@@ -67,7 +74,7 @@ TEST(NatsServerConfig, ALeafNodeHasNoStore) {
     EXPECT_TRUE(text->contains(line)) << line;
   }
   for (const std::string_view subject :
-       {"\"$KV.>\"", "\"$JS.API.STREAM.INFO.*\"", "domain: ployz\n"}) {
+       {"\"$KV.>\"", "\"$JS.API.STREAM.INFO.*\"", "STORE", "domain: store\n"}) {
     EXPECT_FALSE(text->contains(subject)) << subject;
   }
 }

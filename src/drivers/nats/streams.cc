@@ -24,15 +24,16 @@ Json base_config(const std::string& name, std::string_view subjects, int replica
           {"discard", "new"},  // full: refuse, never forget
           // No message ids are used (commit_log.h); this is the server's shortest window.
           {"duplicate_window", 100'000'000},
+          // History is kept; what ends gets a tombstone.
           {"deny_delete", true},
+          {"deny_purge", true},
+          {"allow_rollup_hdrs", false},  // a header would purge, too
           {"allow_direct", true}};
 }
 
 Json commit_config(int replicas) {
   Json config = base_config(std::string(kCommitStream), kCommitSubjects, replicas);
   config["max_msgs_per_subject"] = -1;
-  config["deny_purge"] = true;  // history is kept; a namespace ends with a tombstone
-  config["allow_rollup_hdrs"] = false;
   return config;
 }
 
@@ -40,8 +41,6 @@ Json bucket_config(Bucket bucket, int replicas) {
   Json config =
       base_config(bucket_stream(bucket), std::format("$KV.{}.>", to_string(bucket)), replicas);
   config["max_msgs_per_subject"] = 1;
-  config["deny_purge"] = false;
-  config["allow_rollup_hdrs"] = true;
   return config;
 }
 
