@@ -1,0 +1,162 @@
+"""`machine add` that fails at each of its steps: the reason is told, nothing stays, and the same
+command again goes on once the cause is gone.
+
+Several hosts fail at the same time here, each in its own way and each by its own ployzctl: the steps
+mostly wait, and hosts that are added at once must not disturb each other.
+"""
+import json
+import signal
+import subprocess
+import time
+
+import pytest
+
+from lab import PREFIX, Answer, BareHost, run
+
+LIMIT_S = 170
+
+
+def drop(host, hook, what):
+    run("docker", "exec", "-i", host.container, "nft", "-f", "-", stdin=f"""
+table inet ployz_fault {{
+  chain fault {{ type filter hook {hook} priority -300; {what} drop; }}
+}}
+""")
+
+
+def undrop(host):
+    host.sh("nft delete table inet ployz_fault")
+
+
+def squat(host):
+    host.sh("systemd-run -q --unit=squatter /usr/sbin/sshd -D -p 80 -o PidFile=none")
+    host.wait(lambda: ":80 " in host.sh("ss -Hlnt").stdout, "port 80 to be taken")
+
+
+def late(host):
+    host.sh("printf '#!/bin/sh\\nexec /usr/bin/date -d \"-10 minutes\" \"$@\"\\n' "
+            "> /usr/local/bin/date && chmod +x /usr/local/bin/date")
+
+
+# What goes wrong, how it is put right, the exit code, and what the error must say.
+FAULTS = {
+    "preflight": (squat, lambda host: host.sh("systemctl stop squatter"), 3, "TCP port 80"),
+    # The host's clock cannot be another one in a container, but what it says can.
+    "clock": (late, lambda host: host.sh("rm /usr/local/bin/date"), 3, "clock is 10m"),
+    # Ends in the middle of apt's work: our package cannot be unpacked.
+    "apt": (lambda host: host.sh(
+        "dpkg-divert --local --rename --add /usr/bin/dpkg-deb && "
+        "printf '#!/bin/sh\\nexit 1\\n' > /usr/bin/dpkg-deb && chmod +x /usr/bin/dpkg-deb"),
+            lambda host: host.sh("rm /usr/bin/dpkg-deb && dpkg-divert --local --rename --remove "
+                                 "/usr/bin/dpkg-deb"), 1, "installing on"),
+    "join": (lambda host: host.sh("mv /usr/bin/wg /usr/bin/wg.away"),
+             lambda host: host.sh("mv /usr/bin/wg.away /usr/bin/wg"), 1, "wireguard"),
+    "tunnel": (lambda host: drop(host, "input", "udp dport 51820"), undrop, 1, "store"),
+    "leaf": (lambda host: drop(host, "output", "tcp dport 7422"), undrop, 1, "store"),
+    "probe": (lambda host: drop(host, "input", 'iifname "ployz-wg" tcp dport 4319'), undrop, 1,
+              "4319"),
+}
+
+
+class Adding:
+    """One `machine add` that runs on its own."""
+
+    def __init__(self, host):
+        self.process = host.lab.start(*host.add_words())
+        self.began = time.monotonic()
+
+    def end(self):
+        out, err = self.process.communicate(timeout=LIMIT_S)
+        self.took = time.monotonic() - self.began
+        return Answer(subprocess.CompletedProcess([], self.process.returncode, out, err))
+
+
+@pytest.fixture(scope="module")
+def tries(cluster):
+    """fault → (host, as found before, first answer, as found after, members after, second answer)."""
+    hosts = {}
+    try:
+        for fault in FAULTS:
+            hosts[fault] = BareHost(cluster, f"{PREFIX}-{fault}").up()
+        before = {}
+        for fault, host in hosts.items():
+            FAULTS[fault][0](host)
+            before[fault] = host.as_found()
+        adding = {fault: Adding(host) for fault, host in hosts.items()}
+        first = {fault: each.end() for fault, each in adding.items()}
+        after = {fault: host.as_found() for fault, host in hosts.items()}
+        members = [m["machine"]["name"] for m in cluster.must("machine", "ls").json["machines"]]
+        operations = cluster.must("op", "ls").json["operations"]
+        for fault, host in hosts.items():
+            FAULTS[fault][1](host)
+        adding = {fault: Adding(host) for fault, host in hosts.items()}
+        second = {fault: each.end() for fault, each in adding.items()}
+        yield {fault: {"host": hosts[fault], "before": before[fault], "first": first[fault],
+                       "after": after[fault], "members": members, "operations": operations,
+                       "second": second[fault]} for fault in FAULTS}
+    finally:
+        for host in hosts.values():
+            host.leave()
+            host.down()
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_failed_add_is_told_taken_back_and_goes_on(cluster, tries, fault):
+    _, _, code, said = FAULTS[fault]
+    one = tries[fault]
+    first = one["first"]
+    assert first.code == code, first
+    told = json.dumps(first.error)
+    assert said in told, told
+    assert "stays" not in first.error.get("details", {}), first
+    assert one["after"] == one["before"]
+    assert one["members"] == [m.name for m in cluster.all()]
+    assert all(op["outcome"] not in ("running", "interrupted") for op in one["operations"])
+    second = one["second"]
+    assert (second.code, second.outcome) == (0, "added"), second
+    listed = {m["machine"]["name"]: m for m in cluster.must("machine", "ls").json["machines"]}
+    assert listed[one["host"].name]["reachable"]
+
+
+@pytest.mark.parametrize("line", ["installing Ployz", "admitted as", "joined; proving"])
+def test_a_ployzctl_that_is_killed_leaves_an_add_that_goes_on(cluster, host, line):
+    process = cluster.start(*host.add_words())
+    for said in process.stderr:
+        if line in said:
+            break
+    else:
+        raise AssertionError(f"it never said {line}: {process.communicate()}")
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    # What the host was doing it may end first: until then it is refused, with the reason.
+    answers = []
+
+    def again():
+        answers.append(host.add())
+        return answers[-1].code == 0
+
+    cluster.wait(again, "the same command to go on", limit_s=90)
+    assert answers[-1].outcome in ("added", "unchanged"), answers
+    assert all(a.error["message"] for a in answers[:-1]), answers
+    listed = {m["machine"]["name"]: m for m in cluster.must("machine", "ls").json["machines"]}
+    assert listed[host.name]["reachable"]
+    print(f"{len(answers)} tries: {[a.error.get('message') for a in answers[:-1]]}")
+
+
+def test_a_joiner_of_another_version_is_refused(cluster, host, tmp_path):
+    tree = tmp_path / "tree"
+    run("dpkg-deb", "-R", host.package, tree)
+    for name in ("usr/bin/ployzctl", "usr/bin/ployzd", "usr/lib/ployz/ployz-router"):
+        program = (tree / name).read_bytes()
+        version = run("dpkg-deb", "-f", host.package, "Version").stdout.strip().encode()
+        other = b"7" + version[1:]
+        assert b"\0" + version + b"\0" in program, name
+        (tree / name).write_bytes(program.replace(b"\0" + version + b"\0", b"\0" + other + b"\0"))
+    other = tmp_path / "other.deb"
+    run("dpkg-deb", "--root-owner-group", "-Zgzip", "-b", tree, other)
+    before = host.as_found()
+    refused = cluster.ctl("machine", "add", "--network", cluster.name, "--identity", host.key,
+                          "--package", other, f"root@{host.address}")
+    assert refused.code == 3 and "7.1.0" in refused.error["message"], refused
+    assert host.as_found() == before
+    assert host.add().outcome == "added"
