@@ -4,6 +4,7 @@ command again goes on once the cause is gone.
 Several hosts fail at the same time here, each in its own way and each by its own ployzctl: the steps
 mostly wait, and hosts that are added at once must not disturb each other.
 """
+from concurrent import futures
 import json
 import signal
 import subprocess
@@ -34,7 +35,7 @@ def squat(host):
 
 
 def late(host):
-    host.sh("printf '#!/bin/sh\\nexec /usr/bin/date -d \"-10 minutes\" \"$@\"\\n' "
+    host.sh("printf '#!/bin/sh\\nexec /usr/bin/date -d \"-601 seconds\" \"$@\"\\n' "
             "> /usr/local/bin/date && chmod +x /usr/local/bin/date")
 
 
@@ -42,7 +43,7 @@ def late(host):
 FAULTS = {
     "preflight": (squat, lambda host: host.sh("systemctl stop squatter"), 3, "TCP port 80"),
     # The host's clock cannot be another one in a container, but what it says can.
-    "clock": (late, lambda host: host.sh("rm /usr/local/bin/date"), 3, "clock is 10m"),
+    "clock": (late, lambda host: host.sh("rm /usr/local/bin/date"), 3, "clock is 10 min"),
     # Ends in the middle of apt's work: our package cannot be unpacked.
     "apt": (lambda host: host.sh(
         "dpkg-divert --local --rename --add /usr/bin/dpkg-deb && "
@@ -64,10 +65,11 @@ class Adding:
     def __init__(self, host):
         self.process = host.lab.start(*host.add_words())
         self.began = time.monotonic()
+        self.host = host
 
     def end(self):
         out, err = self.process.communicate(timeout=LIMIT_S)
-        self.took = time.monotonic() - self.began
+        print(f"{self.host.name}: {time.monotonic() - self.began:.1f} s, exit {self.process.returncode}")
         return Answer(subprocess.CompletedProcess([], self.process.returncode, out, err))
 
 
@@ -77,7 +79,9 @@ def tries(cluster):
     hosts = {}
     try:
         for fault in FAULTS:
-            hosts[fault] = BareHost(cluster, f"{PREFIX}-{fault}").up()
+            hosts[fault] = BareHost(cluster, f"{PREFIX}-{fault}")
+        with futures.ThreadPoolExecutor() as pool:
+            list(pool.map(BareHost.up, hosts.values()))
         before = {}
         for fault, host in hosts.items():
             FAULTS[fault][0](host)
@@ -95,9 +99,9 @@ def tries(cluster):
                        "after": after[fault], "members": members, "operations": operations,
                        "second": second[fault]} for fault in FAULTS}
     finally:
-        for host in hosts.values():
-            host.leave()
-            host.down()
+        with futures.ThreadPoolExecutor() as pool:
+            list(pool.map(BareHost.leave, hosts.values()))
+            list(pool.map(BareHost.down, hosts.values()))
 
 
 @pytest.mark.parametrize("fault", FAULTS)
