@@ -11,14 +11,16 @@ IMAGE = "ployz-samples/web:1"
 def test_updates_under_load_through_all_three_gateways(cluster):
     """≥ 100,000 requests on kept-alive connections while a service of six is updated."""
     def manifest(version):
-        return web("wide", f"ployz-samples/web:{version}", replicas=6, rollout="blue_green")
+        return web("wide", f"ployz-samples/web:{version}", replicas=6, rollout="blue_green",
+                   start_period="60s")
 
     machines = cluster.all()
     assert cluster.deploy(manifest(1)).outcome == "committed"
     assert {i["machine_name"] for i in cluster.instances("wide")} == {m.name for m in machines}
     total = updates = 0
     while total < 100_000:
-        with cluster.load("wide.example.com", connections=12, through=machines) as load:
+        with cluster.load("wide.example.com", connections=12, rate=6000,
+                          through=machines) as load:
             for version in (2, 3, 1):
                 done = cluster.deploy(manifest(version))
                 assert (done.outcome, done.json["unconfirmed"]) == ("committed", []), done

@@ -39,7 +39,8 @@ def late(host):
             "> /usr/local/bin/date && chmod +x /usr/local/bin/date")
 
 
-# What goes wrong, how it is put right, the exit code, and what the error must say.
+# What goes wrong, how it is put right, the exit code (1: apt failed; 3: something was missing, and
+# all that was done has been taken back), and what the error must say.
 FAULTS = {
     "preflight": (squat, lambda host: host.sh("systemctl stop squatter"), 3, "TCP port 80"),
     # The host's clock cannot be another one in a container, but what it says can.
@@ -51,10 +52,10 @@ FAULTS = {
             lambda host: host.sh("rm /usr/bin/dpkg-deb && dpkg-divert --local --rename --remove "
                                  "/usr/bin/dpkg-deb"), 1, "installing on"),
     "join": (lambda host: host.sh("mv /usr/bin/wg /usr/bin/wg.away"),
-             lambda host: host.sh("mv /usr/bin/wg.away /usr/bin/wg"), 1, "wireguard"),
-    "tunnel": (lambda host: drop(host, "input", "udp dport 51820"), undrop, 1, "store"),
-    "leaf": (lambda host: drop(host, "output", "tcp dport 7422"), undrop, 1, "store"),
-    "probe": (lambda host: drop(host, "input", 'iifname "ployz-wg" tcp dport 4319'), undrop, 1,
+             lambda host: host.sh("mv /usr/bin/wg.away /usr/bin/wg"), 3, "wireguard"),
+    "tunnel": (lambda host: drop(host, "input", "udp dport 51820"), undrop, 3, "store"),
+    "leaf": (lambda host: drop(host, "output", "tcp dport 7422"), undrop, 3, "store"),
+    "probe": (lambda host: drop(host, "input", 'iifname "ployz-wg" tcp dport 4319'), undrop, 3,
               "4319"),
 }
 

@@ -54,8 +54,9 @@ def no_strangers(cluster):
     return True
 
 
-@pytest.mark.parametrize("at", ["probe ", "start web", "wait until", "commit "])
-@pytest.mark.parametrize("victim,coordinator", [(1, 2), (2, 1), (3, 3)])
+# The machine with the store, one that only takes part (early and late), and the one that coordinates.
+@pytest.mark.parametrize("victim,coordinator,at", [(1, 2, "start web"), (2, 1, "probe "),
+                                                   (2, 1, "wait until"), (3, 3, "start web")])
 def test_a_partition_while_deploying(cluster, victim, coordinator, at):
     assert cluster.deploy(manifest(1)).outcome == "committed"
     lost = cluster.machine(victim)
