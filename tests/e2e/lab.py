@@ -93,10 +93,6 @@ class Container:
     def unpause(self):
         run("docker", "unpause", self.container)
 
-    def restart(self):
-        """The machine boots: every process of it ends and is started by its units."""
-        run("docker", "restart", self.container)
-
     def cut(self, *others):
         """No packet to or from the other machines' underlay, both ways, until heal()."""
         rules = "; ".join(f"ip {way} {other.address} drop" for other in others
@@ -159,6 +155,8 @@ class BareHost(Container):
         self.image = (ROOT / f"build/bare/{word}-image").read_text().strip()
         self.key = str(ROOT / "build/bare/key")
         self.known_hosts = lab.home / "known_hosts"
+        preset = os.environ.get("PLOYZ_PRESET", "dev")
+        self.package = str(ROOT / f"build/{preset}/package/ployz.deb")
 
     @property
     def container(self):
@@ -196,10 +194,6 @@ class BareHost(Container):
         wrapper.chmod(0o755)
         if str(wrapper.parent) not in self.lab.env["PATH"]:
             self.lab.env["PATH"] = f"{wrapper.parent}:{self.lab.env['PATH']}"
-
-    @property
-    def package(self):
-        return str(ROOT / f"build/{os.environ.get('PLOYZ_PRESET', 'dev')}/package/ployz.deb")
 
     def add_words(self, *args, user="root", network=None):
         return ["machine", "add", "--network", network or self.lab.name, "--identity", self.key,
