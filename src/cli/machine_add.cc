@@ -150,6 +150,9 @@ Result<Joined> add_one(const ApiClient& client, Host& host, const AddWish& wish,
   }
   // A machine that may be a member must not lose its programs.
   if (nothing_stays(end.error())) take_off(host, end.error());
+  // Then it was not refused with nothing changed, whatever the reason was.
+  if (!nothing_stays(end.error()) && end.error().effect == Effect::none)
+    end.error().effect = Effect::applied;
   return end;
 }
 

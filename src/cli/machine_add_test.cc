@@ -158,6 +158,14 @@ TEST_F(MachineAddTest, AnActivationThatFailsLeavesNothing) {
   EXPECT_TRUE(did("web1 uninstall"));
 }
 
+TEST_F(MachineAddTest, WhatStaysIsNoRefusal) {
+  service_.activate_error =
+      Error{Code::precondition, Effect::none, "port 4319 of web1 does not answer", "", {}};
+  broken_["web1 uninstall"] = said("stays=package knot\n");
+  EXPECT_EQ(add({"root@web1"}, {"--json"}), 1);
+  EXPECT_EQ(document()["error"]["details"]["stays"], "package knot");
+}
+
 TEST_F(MachineAddTest, WhatStaysIsSaid) {
   service_.activate_error = Error{Code::timeout, Effect::none, "web1 went silent", "", {}};
   broken_["web1 destroy"] = said("", 255, "Connection closed by remote host\n");

@@ -1,7 +1,8 @@
-"""One machine for the whole run; every test has namespaces of its own and leaves none behind."""
+"""One machine, and one cluster of three, for the whole run; every test has namespaces of its own and
+leaves none behind."""
 import pytest
 
-from lab import PREFIX, Lab, run
+from lab import PREFIX, BareHost, Lab, run
 
 IMAGES = ["ployz-samples/web:1", "ployz-samples/web:2", "ployz-samples/web:3"]
 
@@ -15,6 +16,26 @@ def lab():
         machine.must("image", "push", image, "--to", machine.name)
     yield machine
     machine.down()
+
+
+@pytest.fixture(scope="session")
+def cluster():
+    """Three machines; the images go to one of them, which sends them to the others."""
+    machines = Lab(f"{PREFIX}3", machines=3)
+    machines.down()
+    machines.up()
+    for image in IMAGES:
+        machines.must("image", "push", image, "--to", "all")
+    yield machines
+    machines.down()
+
+
+@pytest.fixture
+def host(cluster):
+    bare = BareHost(cluster, f"{PREFIX}-bare").up()
+    yield bare
+    bare.leave()
+    bare.down()
 
 
 @pytest.fixture(autouse=True)

@@ -155,6 +155,8 @@ class BareHost(Container):
         self.image = (ROOT / f"build/bare/{word}-image").read_text().strip()
         self.key = str(ROOT / "build/bare/key")
         self.known_hosts = lab.home / "known_hosts"
+        preset = os.environ.get("PLOYZ_PRESET", "dev")
+        self.package = str(ROOT / f"build/{preset}/package/ployz.deb")
 
     @property
     def container(self):
@@ -174,6 +176,11 @@ class BareHost(Container):
     def down(self):
         run("docker", "rm", "-fv", self.container, check=False)
 
+    def leave(self):
+        """It is no machine of the network any more, if it was one."""
+        if self.sh("command -v ployzctl", check=False).returncode == 0:
+            self.sh("ployzctl mesh destroy --force --yes", check=False)
+
     def trust(self):
         """Its host key becomes known; and ployzctl's ssh reads no configuration but the lab's."""
         key = self.sh("cat /etc/ssh/ssh_host_ed25519_key.pub").stdout.split()
@@ -188,20 +195,23 @@ class BareHost(Container):
         if str(wrapper.parent) not in self.lab.env["PATH"]:
             self.lab.env["PATH"] = f"{wrapper.parent}:{self.lab.env['PATH']}"
 
-    @property
-    def package(self):
-        return str(ROOT / f"build/{os.environ.get('PLOYZ_PRESET', 'dev')}/package/ployz.deb")
+    def add_words(self, *args, user="root", network=None):
+        return ["machine", "add", "--network", network or self.lab.name, "--identity", self.key,
+                "--package", self.package, *args, f"{user}@{self.address}"]
 
     def add(self, *args, user="root", network=None):
         """`machine add` of this host."""
-        return self.lab.ctl("machine", "add", "--network", network or self.lab.name, "--identity",
-                            self.key, "--package", self.package, *args, f"{user}@{self.address}")
+        return self.lab.ctl(*self.add_words(*args, user=user, network=network))
 
     def as_found(self):
-        """What an undone `machine add` must leave alone: packages, units, listening sockets."""
+        """What an undone `machine add` must leave alone: packages, units, listening sockets,
+        interfaces, container networks, packet filter tables of ours."""
         return self.sh("dpkg-query -W; systemctl list-unit-files --no-legend --no-pager; "
                        "cat /etc/passwd /etc/group | grep -v ^ployz: ; ss -Hlnt | "
-                       "awk '{print $4}' | grep -v 127.0.0.1 | sort; ls /var/lib").stdout
+                       "awk '{print $4}' | grep -v 127.0.0.1 | sort; ls /var/lib; "
+                       "ip -br link | awk '{print $1}'; ip route; "
+                       "docker network ls -q 2>/dev/null; nft list tables 2>/dev/null | "
+                       "grep ployz; true").stdout
 
 
 class Lab(Container):

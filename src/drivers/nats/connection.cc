@@ -63,6 +63,30 @@ void on_complete(void* closure) {
   delete static_cast<ChannelRef*>(closure);
 }
 
+// nats-server takes a changed configuration over when a machine comes in or leaves; until it has,
+// nobody answers for JetStream. Nothing was done then, so asking again is safe. Without a store it
+// is as long as this until that is told.
+constexpr auto kStoreReload = std::chrono::milliseconds(2000);
+constexpr auto kStoreRetry = std::chrono::milliseconds(50);
+
+bool of_store(std::string_view subject) {
+  return subject.starts_with("$JS.") || subject.starts_with("ployz.commit.");
+}
+
+// What an operator reads when JetStream is away, instead of the subject that was asked: that stays
+// in the context. Without a connection of our own the error says so already.
+Error told_of_store(Error error, std::string_view subject) {
+  if (!of_store(subject) || (error.code != Code::timeout && error.code != Code::unavailable))
+    return error;
+  if (error.code == Code::timeout)
+    error.message = "the store gave " + error.message;
+  else if (error.message.starts_with("nobody listens"))
+    error.message = "the store cannot be reached";
+  if (error.hint.empty())
+    error.hint = "is its machine up, and reachable from this one? what runs goes on without it";
+  return error;
+}
+
 }  // namespace
 
 struct NatsConnection::Impl {
@@ -268,8 +292,16 @@ Status NatsConnection::wait_connected(std::chrono::milliseconds timeout) {
 
 Result<NatsMessage> NatsConnection::request(const NatsRequest& request,
                                             std::optional<std::chrono::milliseconds> timeout) {
-  return std::move(
-      request_all(std::span(&request, 1), timeout.value_or(impl_->config.request_timeout)).front());
+  const auto limit = timeout.value_or(impl_->config.request_timeout);
+  const auto give_up = Clock::now() + std::min(limit, kStoreReload);
+  while (true) {
+    auto reply = std::move(request_all(std::span(&request, 1), limit).front());
+    const bool again = !reply && reply.error().code == Code::unavailable &&
+                       reply.error().effect == Effect::none && of_store(request.subject) &&
+                       connected() && Clock::now() + kStoreRetry < give_up;
+    if (!again) return reply;
+    std::this_thread::sleep_for(kStoreRetry);
+  }
 }
 
 std::vector<Result<NatsMessage>> NatsConnection::request_all(std::span<const NatsRequest> requests,
@@ -291,11 +323,16 @@ std::vector<Result<NatsMessage>> NatsConnection::request_all(std::span<const Nat
                                        {}});
   for (size_t i = 0; i < requests.size(); ++i) {
     if (!replies[i]) {
-      replies[i] =
-          std::unexpected(std::move(replies[i]).error().with("subject", requests[i].subject));
+      replies[i] = std::unexpected(told_of_store(
+          std::move(replies[i]).error().with("subject", requests[i].subject), requests[i].subject));
     } else if (replies[i]->header("Status") == "503") {
       replies[i] =
-          fail(Code::unavailable, std::format("nobody listens on {}", requests[i].subject));
+          std::unexpected(told_of_store({Code::unavailable,
+                                         Effect::none,
+                                         std::format("nobody listens on {}", requests[i].subject),
+                                         {},
+                                         {{"subject", requests[i].subject}}},
+                                        requests[i].subject));
     }
   }
   return replies;
