@@ -37,22 +37,26 @@ class TransferWorld {
   virtual void end_offering() = 0;
 };
 
+// Captured by value: a handler may outlive the body of the test that offered it.
 class Flag {
  public:
-  void raise() {
-    const std::lock_guard lock(mutex_);
-    up_ = true;
-    changed_.notify_all();
+  void raise() const {
+    const std::lock_guard lock(state_->mutex);
+    state_->up = true;
+    state_->changed.notify_all();
   }
-  bool await(std::chrono::milliseconds limit = std::chrono::seconds(20)) {
-    std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, limit, [this] { return up_; });
+  bool await(std::chrono::milliseconds limit = std::chrono::seconds(20)) const {
+    std::unique_lock lock(state_->mutex);
+    return state_->changed.wait_for(lock, limit, [this] { return state_->up; });
   }
 
  private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  bool up_ = false;
+  struct State {
+    std::mutex mutex;
+    std::condition_variable changed;
+    bool up = false;
+  };
+  std::shared_ptr<State> state_ = std::make_shared<State>();
 };
 
 inline size_t peak_memory_kib() {
@@ -201,7 +205,7 @@ TEST_P(TransferContract, AWriterThatVanishesIsACut) {
 
 TEST_P(TransferContract, ACutConnectionIsNoEnd) {
   Flag over;
-  const auto stream = dialed([&](MachineStream& stream, std::stop_token) -> Status {
+  const auto stream = dialed([&, over](MachineStream& stream, std::stop_token) -> Status {
     TRY(stream.write("half of i"));
     over.await();
     return {};
@@ -275,7 +279,7 @@ TEST_P(TransferContract, NobodyThereIsUnavailable) {
 TEST_P(TransferContract, EndingTheDriverEndsItsStreams) {
   Flag began;
   std::atomic<bool> stopped = false;
-  const auto stream = dialed([&](MachineStream& stream, std::stop_token stop) -> Status {
+  const auto stream = dialed([&, began](MachineStream& stream, std::stop_token stop) -> Status {
     began.raise();
     char byte = 0;
     const auto got = stream.read({&byte, 1});
@@ -292,7 +296,7 @@ TEST_P(TransferContract, ASilentPeerIsNoticedByReaderAndWriter) {
   world({.silence = kShort});
   std::promise<Status> written;
   Flag over;
-  const auto stream = dialed([&](MachineStream& stream, std::stop_token) -> Status {
+  const auto stream = dialed([&, over](MachineStream& stream, std::stop_token) -> Status {
     TRY(stream.write("x"));
     over.await();
     const std::string piece(1 << 20, 'x');
@@ -319,7 +323,7 @@ TEST_P(TransferContract, ASilentPeerIsNoticedByReaderAndWriter) {
 TEST_P(TransferContract, ASlowPeerIsWaitedFor) {
   world({.silence = kShort});
   Flag never;
-  const auto stream = dialed([&](MachineStream& stream, std::stop_token) -> Status {
+  const auto stream = dialed([&, never](MachineStream& stream, std::stop_token) -> Status {
     TRY(stream.write(std::string(32 << 20, 'x')));
     never.await(3 * kShort);
     return stream.write("y");
@@ -336,7 +340,7 @@ TEST_P(TransferContract, AReaderAndAWriterCanBeCanceled) {
     std::stop_source stop;
     Flag over;
     const auto stream = dialed(
-        [&](MachineStream& stream, std::stop_token) -> Status {
+        [&, over](MachineStream& stream, std::stop_token) -> Status {
           (void)stream.write("x");
           over.await();
           return {};
