@@ -106,6 +106,15 @@ add chain inet ployz_test out {{ type filter hook output priority -200; }}
 """
         run("docker", "exec", "-i", self.container, "nft", "-f", "-", stdin=script)
 
+    def lose(self, percent, *others):
+        """So many packets from the other machines' underlay never arrive, until heal()."""
+        addresses = ", ".join(other.address for other in others)
+        script = f"""add table inet ployz_test
+add chain inet ployz_test in {{ type filter hook input priority -200; }}
+add rule inet ployz_test in ip saddr {{ {addresses} }} numgen random mod 100 < {percent} drop
+"""
+        run("docker", "exec", "-i", self.container, "nft", "-f", "-", stdin=script)
+
     def heal(self):
         self.sh("nft delete table inet ployz_test", check=False)
 

@@ -108,3 +108,20 @@ def test_machines_that_boot_come_back_by_themselves(cluster):
                      f"the gateway of {each.name}")
     assert {i["id"] for i in cluster.instances("boot")} == {i["id"] for i in before}
     assert cluster.deploy(web("boot", IMAGE, replicas=6, env={"A": "1"})).outcome == "committed"
+
+
+def test_a_lossy_underlay_slows_and_fails_nothing(cluster):
+    """Two packets in a hundred are lost between the machines, both ways."""
+    machines = cluster.all()
+    assert cluster.deploy(web("lossy", IMAGE, replicas=3)).outcome == "committed"
+    for machine in machines:
+        machine.lose(2, *[other for other in machines if other.name != machine.name])
+    try:
+        with cluster.load("lossy.example.com", connections=6, rate=300, through=machines) as load:
+            done = cluster.deploy(web("lossy", "ployz-samples/web:2", replicas=3))
+            assert (done.code, done.outcome) == (0, "committed"), done
+        assert load.report["failed"] == 0 and load.report["violations"] == 0, load.report
+        assert all(m["reachable"] for m in cluster.must("machine", "ls").json["machines"])
+    finally:
+        for machine in machines:
+            machine.heal()

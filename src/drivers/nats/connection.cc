@@ -1,5 +1,6 @@
 #include "drivers/nats/connection.h"
 
+#include <atomic>
 #include <format>
 #include <map>
 #include <mutex>
@@ -64,8 +65,8 @@ void on_complete(void* closure) {
 }
 
 // nats-server takes a changed configuration over when a machine comes in or leaves; until it has,
-// nobody answers for JetStream. Nothing was done then, so asking again is safe. Without a store it
-// is as long as this until that is told.
+// nobody answers for JetStream. Nothing was done then, so asking again is safe. Of a store that is
+// away for longer than this every call is told at once.
 constexpr auto kStoreReload = std::chrono::milliseconds(2000);
 constexpr auto kStoreRetry = std::chrono::milliseconds(50);
 
@@ -101,6 +102,8 @@ struct NatsConnection::Impl {
   Clock::time_point lost_at = Clock::now();
   Error last_error{Code::unavailable, Effect::none, "not yet connected to the NATS server", {}, {}};
   bool stopping = false;
+  // When the store first did not answer, since when it has not; the epoch: it answers.
+  std::atomic<Clock::time_point> store_away_since{};
 
   std::mutex routes_mutex;  // taken before `mutex`
   uint64_t next_id = 1;
@@ -293,13 +296,20 @@ Status NatsConnection::wait_connected(std::chrono::milliseconds timeout) {
 Result<NatsMessage> NatsConnection::request(const NatsRequest& request,
                                             std::optional<std::chrono::milliseconds> timeout) {
   const auto limit = timeout.value_or(impl_->config.request_timeout);
-  const auto give_up = Clock::now() + std::min(limit, kStoreReload);
+  const auto give_up = Clock::now() + limit;
   while (true) {
     auto reply = std::move(request_all(std::span(&request, 1), limit).front());
-    const bool again = !reply && reply.error().code == Code::unavailable &&
-                       reply.error().effect == Effect::none && of_store(request.subject) &&
-                       connected() && Clock::now() + kStoreRetry < give_up;
-    if (!again) return reply;
+    if (!of_store(request.subject)) return reply;
+    const bool away = !reply && reply.error().code == Code::unavailable &&
+                      reply.error().effect == Effect::none && connected();
+    if (!away) {
+      if (reply) impl_->store_away_since = Clock::time_point();
+      return reply;
+    }
+    const auto now = Clock::now();
+    Clock::time_point since = impl_->store_away_since;
+    if (since == Clock::time_point()) impl_->store_away_since = since = now;
+    if (now + kStoreRetry >= std::min(give_up, since + kStoreReload)) return reply;
     std::this_thread::sleep_for(kStoreRetry);
   }
 }
