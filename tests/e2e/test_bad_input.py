@@ -52,13 +52,13 @@ def test_json_is_exactly_one_document_on_stdout(lab):
 def test_garbage_in_a_bucket_hides_nothing_and_stops_nothing(lab, bucket):
     """Written with the daemon's own credentials, past every check of ours."""
     lab.deploy(web("shop"))
-    put_raw(lab, f"$KV.{bucket}.zz-garbage", "{not json")
+    put_raw(lab, f"$JS.ployz.API.$KV.{bucket}.zz-garbage", "{not json")
     try:
         assert lab.ctl("op", "ls").code == 0
         assert lab.ctl("machine", "ls").code == 0
         assert lab.deploy(web("shop", image="ployz-samples/web:2")).outcome == "committed"
     finally:
-        put_raw(lab, f"$KV.{bucket}.zz-garbage", "")
+        put_raw(lab, f"$JS.ployz.API.$KV.{bucket}.zz-garbage", "")
 
 
 def test_garbage_as_a_commit_is_refused_and_the_old_one_serves(lab):
