@@ -1,6 +1,5 @@
 #include "drivers/nats/connection.h"
 
-#include <atomic>
 #include <format>
 #include <map>
 #include <mutex>
@@ -65,8 +64,8 @@ void on_complete(void* closure) {
 }
 
 // nats-server takes a changed configuration over when a machine comes in or leaves; until it has,
-// nobody answers for JetStream. Nothing was done then, so asking again is safe. Of a store that is
-// away for longer than this every call is told at once.
+// nobody answers for JetStream. Nothing was done then, so asking again is safe. A store that is
+// away is waited for once, by the calls of these first seconds together.
 constexpr auto kStoreReload = std::chrono::milliseconds(2000);
 constexpr auto kStoreRetry = std::chrono::milliseconds(50);
 
@@ -101,9 +100,8 @@ struct NatsConnection::Impl {
   int live_sessions = 0;  // connected and not yet reported closed; -1 for a moment is possible
   Clock::time_point lost_at = Clock::now();
   Error last_error{Code::unavailable, Effect::none, "not yet connected to the NATS server", {}, {}};
+  std::optional<Clock::time_point> store_away_since;  // nobody has answered for it since
   bool stopping = false;
-  // When the store first did not answer, since when it has not; the epoch: it answers.
-  std::atomic<Clock::time_point> store_away_since{};
 
   std::mutex routes_mutex;  // taken before `mutex`
   uint64_t next_id = 1;
@@ -118,6 +116,8 @@ struct NatsConnection::Impl {
   Status attach(const NatsSession& to, const ChannelRef& route);
   void serve_session(const NatsSession& connected);
   void refused(std::string_view text);
+  // Told of every answer about the store; true: it may be there again in a moment.
+  bool may_be_reloading(bool nobody_answered);
   Result<NatsSession> current(Clock::time_point deadline);
   Result<std::unique_ptr<Subscription>> add_route(const std::string& subject,
                                                   MessageHandler handler);
@@ -148,6 +148,17 @@ class Registration : public Subscription {
 };
 
 }  // namespace
+
+bool NatsConnection::Impl::may_be_reloading(bool nobody_answered) {
+  const std::lock_guard lock(mutex);
+  if (!nobody_answered) {
+    store_away_since.reset();
+    return false;
+  }
+  const auto now = Clock::now();
+  if (!store_away_since) store_away_since = now;
+  return now - *store_away_since + kStoreRetry < kStoreReload;
+}
 
 void NatsConnection::Impl::refused(std::string_view text) {
   const auto named = [&](std::string_view subject) { return names_subject(text, subject); };
@@ -296,20 +307,14 @@ Status NatsConnection::wait_connected(std::chrono::milliseconds timeout) {
 Result<NatsMessage> NatsConnection::request(const NatsRequest& request,
                                             std::optional<std::chrono::milliseconds> timeout) {
   const auto limit = timeout.value_or(impl_->config.request_timeout);
-  const auto give_up = Clock::now() + limit;
+  if (!of_store(request.subject))
+    return std::move(request_all(std::span(&request, 1), limit).front());
+  const auto deadline = Clock::now() + limit;
   while (true) {
     auto reply = std::move(request_all(std::span(&request, 1), limit).front());
-    if (!of_store(request.subject)) return reply;
-    const bool away = !reply && reply.error().code == Code::unavailable &&
-                      reply.error().effect == Effect::none && connected();
-    if (!away) {
-      if (reply) impl_->store_away_since = Clock::time_point();
-      return reply;
-    }
-    const auto now = Clock::now();
-    Clock::time_point since = impl_->store_away_since;
-    if (since == Clock::time_point()) impl_->store_away_since = since = now;
-    if (now + kStoreRetry >= std::min(give_up, since + kStoreReload)) return reply;
+    const bool nobody = !reply && reply.error().code == Code::unavailable &&
+                        reply.error().effect == Effect::none && connected();
+    if (!impl_->may_be_reloading(nobody) || Clock::now() + kStoreRetry > deadline) return reply;
     std::this_thread::sleep_for(kStoreRetry);
   }
 }
