@@ -132,8 +132,6 @@ Status take(const EngineContext& context, Session& session, const OperationId& i
 
 Error cause_for(const Operation& operation, Wish wish, std::string_view phase) {
   if (operation.undoing && operation.error) return *operation.error;
-  if (wish == Wish::resume)
-    return {Code::canceled, Effect::none, "canceled before the commit", "", {}};
   if (wish == Wish::abort) {
     return {Code::canceled, Effect::none, "aborted by the operator", "", {}};
   }
@@ -154,6 +152,10 @@ Operation settle_append(Session& session, Wish wish) {
       session.op.committed_sequence = verdict.sequence;
       return finish_committed(session);
     case CommitVerdict::Kind::not_committed:
+      if (wish == Wish::resume) {
+        return take_back(session,
+                         {Code::canceled, Effect::none, "canceled before the commit", "", {}});
+      }
       return take_back(session, cause_for(session.op, wish, "commit"));
     case CommitVerdict::Kind::unknown:
       break;
