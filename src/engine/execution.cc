@@ -42,6 +42,10 @@ Operation commit_and_finish(Session& session) {
     return take_back(session, {Code::canceled, Effect::none, "canceled before the commit", "", {}});
   }
   if (const Status saved = session.save(); !saved) return give_up(session, saved.error());
+  return append_and_finish(session);
+}
+
+Operation append_and_finish(Session& session) {
   CommitVerdict verdict = append_commit(session);
   switch (verdict.kind) {
     case CommitVerdict::Kind::committed:

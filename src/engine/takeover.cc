@@ -39,8 +39,8 @@ Result<bool> close_unrecorded(const EngineContext& context, const NamespaceName&
   closed.phase = Phase::lock;
   closed.outcome = Outcome::aborted;
   closed.started_at_ms = closed.ended_at_ms = context.ports.clock.wall_ms();
-  closed.error = Error{Code::canceled, Effect::none,
-                       "its coordinator was interrupted before it began", "", {}};
+  closed.error = Error{
+      Code::canceled, Effect::none, "its coordinator was interrupted before it began", "", {}};
   Journal journal(context.ports.records, context.ports.clock);
   const Status saved = journal.save(closed);
   if (saved) return true;
@@ -100,6 +100,9 @@ Status take(const EngineContext& context, Session& session, const OperationId& i
   auto found = TRY(find_operation(context.ports.records, id));
   if (!found) return fail(Code::not_found, std::format("no operation {}", id.str()));
   const uint64_t revision = TRY(lease_to_take(context, found->operation));
+  // Without the machines' names and who is gone nobody could be told what is left (seed 7384).
+  std::vector<std::string> notes;
+  const std::vector<Machine> machines = TRY(read_machines(context.ports.records, notes));
   TRY(session.lease.take(
       found->operation.name_space,
       {id, context.config.self, found->operation.attempt + 1, 0, session.new_id()}, revision));
@@ -123,8 +126,7 @@ Status take(const EngineContext& context, Session& session, const OperationId& i
     session.lease.leave();
     return saved;
   }
-  std::vector<std::string> notes;
-  if (const auto machines = read_machines(context.ports.records, notes)) session.know(*machines);
+  session.know(machines);
   return {};
 }
 
@@ -141,14 +143,19 @@ Error cause_for(const Operation& operation, Wish wish, std::string_view phase) {
 }
 
 Operation settle_append(Session& session, Wish wish) {
-  if (wish == Wish::resume) return commit_and_finish(session);
   session.begin(Phase::commit);
+  // Whether it happened is for the log to say, however impatient the operator is (seed 13432).
+  if (wish == Wish::resume && !session.canceled()) return append_and_finish(session);
   CommitVerdict verdict = fence_commit(session);
   switch (verdict.kind) {
     case CommitVerdict::Kind::committed:
       session.op.committed_sequence = verdict.sequence;
       return finish_committed(session);
     case CommitVerdict::Kind::not_committed:
+      if (wish == Wish::resume) {
+        return take_back(session,
+                         {Code::canceled, Effect::none, "canceled before the commit", "", {}});
+      }
       return take_back(session, cause_for(session.op, wish, "commit"));
     case CommitVerdict::Kind::unknown:
       break;
@@ -188,12 +195,13 @@ std::unexpected<Error> is_committed(const Operation& operation) {
     return fail(Code::precondition, std::format("operation {} is committed, and was finished", id),
                 "a commit is undone by a rollback, not by an abort");
   }
-  return fail(Code::precondition,
-              std::format("operation {} is committed, and cannot be finished now: {}", id,
-                          operation.error ? operation.error->message : "it was interrupted"),
-              std::format("finish it with: ployzctl op resume {} (a commit is undone by a rollback, "
-                          "not by an abort)",
-                          id));
+  return fail(
+      Code::precondition,
+      std::format("operation {} is committed, and cannot be finished now: {}", id,
+                  operation.error ? operation.error->message : "it was interrupted"),
+      std::format("finish it with: ployzctl op resume {} (a commit is undone by a rollback, "
+                  "not by an abort)",
+                  id));
 }
 
 // The unfinished operation that `lease` names, or else one that no lease names; nullopt: none.
@@ -235,9 +243,9 @@ Result<Operation> take_over(const EngineContext& context, const OperationId& id,
   if (found->operation.ended()) return found->operation;
   // The journal's bucket has other kinds of operation too, which have no plan to commit.
   if (found->operation.name_space.empty()) {
-    return fail(Code::unsupported, std::format("operation {} is a {}, which the engine cannot {}",
-                                               id.str(), found->operation.kind,
-                                               wish == Wish::abort ? "abort" : "resume"));
+    return fail(Code::unsupported,
+                std::format("operation {} is a {}, which the engine cannot {}", id.str(),
+                            found->operation.kind, wish == Wish::abort ? "abort" : "resume"));
   }
   Session session(context.config, context.ports, context.running, events, std::move(cancel), id);
   if (!session.admitted()) {

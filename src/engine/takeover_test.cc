@@ -177,6 +177,61 @@ TEST(Takeover, WhoWasReplacedChangesNothingAnyMore) {
   EXPECT_EQ(cluster.only_operation().outcome, Outcome::aborted);
 }
 
+// Killed after its append, whose journal entry says no more than `commit`.
+OperationId kill_behind_the_append(Cluster& cluster) {
+  cluster.commits.faults.planned = {ployz::testing::Fault::lost_reply};
+  cluster.commits.after_append = [] { throw Killed{}; };
+  EXPECT_THROW((void)cluster.run(deploy_web("shop/web:2")), Killed);
+  cluster.restart();
+  EXPECT_EQ(cluster.commits.all.size(), 2u);
+  return cluster.only_operation().id;
+}
+
+// Found by the simulation (seed 13432): the cancel of a resume undid what was committed.
+TEST(Takeover, CancelingAResumeDoesNotUndoWhatIsCommitted) {
+  Cluster cluster;
+  ASSERT_TRUE(cluster.run(deploy_web()));
+  const OperationId id = kill_behind_the_append(cluster);
+  std::stop_source cancel;
+  cancel.request_stop();
+  const auto resumed = cluster.engine->resume(id, cluster.sink(), cancel.get_token());
+  ASSERT_TRUE(resumed) << resumed.error().line();
+  EXPECT_THAT(resumed->outcome,
+              ::testing::AnyOf(Outcome::committed, Outcome::committed_cleanup_pending));
+  EXPECT_EQ(resumed->committed_sequence, 2u);
+  EXPECT_EQ(cluster.resume(id)->outcome, Outcome::committed);
+  EXPECT_EQ(cluster.machines.containers(), 1u);
+}
+
+TEST(Takeover, CancelingAResumeUndoesWhatIsNotCommitted) {
+  Cluster cluster;
+  ASSERT_TRUE(cluster.run(deploy_web()));
+  cluster.commits.before_append = [] { throw Killed{}; };
+  EXPECT_THROW((void)cluster.run(deploy_web("shop/web:2")), Killed);
+  cluster.restart();
+  std::stop_source cancel;
+  cancel.request_stop();
+  const auto resumed =
+      cluster.engine->resume(cluster.only_operation().id, cluster.sink(), cancel.get_token());
+  ASSERT_TRUE(resumed) << resumed.error().line();
+  EXPECT_EQ(resumed->outcome, Outcome::aborted);
+  EXPECT_EQ(cluster.machines.containers(), 1u);
+  EXPECT_EQ(decode_commit(cluster.commits.all.back().bytes)->kind, CommitKind::fence);
+}
+
+// Found by the simulation (seed 7384): who took over did not know the machines, and named one by
+// id.
+TEST(Takeover, NobodyTakesOverWithoutKnowingTheMachines) {
+  Cluster cluster;
+  ASSERT_TRUE(cluster.run(deploy_web()));
+  const OperationId id = kill_behind_the_append(cluster);
+  cluster.records.list_fails = Bucket::machines;
+  EXPECT_EQ(cluster.resume(id).error().code, Code::unavailable);
+  EXPECT_EQ(cluster.engine->operation(id)->attempt, 1u);
+  cluster.records.list_fails.reset();
+  EXPECT_EQ(cluster.resume(id)->outcome, Outcome::committed);
+}
+
 TEST(Takeover, ResumeChecksThatWhatWasStartedStillRuns) {
   Cluster cluster;
   // After the wave of run_instance: probe, image and run lines, writes of lock, run and prepare.

@@ -4,6 +4,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <optional>
 #include <vector>
 
 #include "ports/control_store.h"
@@ -46,11 +47,12 @@ class MemoryLog final : public CommitLog {
   bool reads_fail = false;
   std::vector<StoredCommit> all;
   std::function<void()> before_append;  // somebody else may be quicker
+  std::function<void()> after_append;   // once, before the answer
 
   Result<uint64_t> append(const NamespaceName& name_space, uint64_t expected,
                           std::string_view bytes) override {
     if (before_append) std::exchange(before_append, nullptr)();
-    return with_fault<uint64_t>(faults.next(), [&]() -> Result<uint64_t> {
+    const auto appended = with_fault<uint64_t>(faults.next(), [&]() -> Result<uint64_t> {
       const auto found = find(name_space);
       if ((found ? found->sequence : 0) != expected) {
         return fail(Code::conflict, "wrong last sequence");
@@ -58,6 +60,8 @@ class MemoryLog final : public CommitLog {
       all.push_back({all.size() + 1, name_space, std::string(bytes)});
       return all.size();
     });
+    if (after_append) std::exchange(after_append, nullptr)();
+    return appended;
   }
   Result<std::optional<StoredCommit>> newest(const NamespaceName& name_space) override {
     if (reads_fail) return fail(Code::unavailable, "no responders");
@@ -100,6 +104,7 @@ class MemoryRecords final : public KeyValue {
   std::map<std::pair<Bucket, std::string>, Record> all;
   // Called after each write to `operations` that happened, with its value.
   std::function<void(const std::string& value)> on_operation;
+  std::optional<Bucket> list_fails;
   std::function<void()> before_operation;  // once, before the next of them
 
   Result<std::optional<Record>> get(Bucket bucket, std::string_view key) override {
@@ -122,6 +127,7 @@ class MemoryRecords final : public KeyValue {
     return {};
   }
   Result<std::vector<Record>> list(Bucket bucket) override {
+    if (list_fails == bucket) return fail(Code::unavailable, "no responders");
     std::vector<Record> records;
     for (const auto& [key, record] : all) {
       if (key.first == bucket) records.push_back(record);
