@@ -66,7 +66,7 @@ void on_complete(void* closure) {
 // nats-server takes a changed configuration over when a machine comes in or leaves; until it has,
 // nobody answers for JetStream. Nothing was done then, so asking again is safe. A store that is
 // away is waited for once, by the calls of these first seconds together.
-constexpr auto kStoreReload = std::chrono::milliseconds(2000);
+constexpr auto kStoreReload = std::chrono::milliseconds(4000);
 constexpr auto kStoreRetry = std::chrono::milliseconds(50);
 
 bool of_store(std::string_view subject) {
