@@ -19,13 +19,15 @@ ARGS ?=
 
 export PLOYZ_PRESET := $(PRESET)
 python := /usr/bin/python3
+# Scenarios that take minutes and that a loaded computer has made fail: run by `make test-faults`.
+faults := tests/e2e/test_machine_add_faults.py tests/e2e/test_partitions.py
 results := build/test-results
 # Test programs leave their counts there, for .ci/run to add up.
 gtest_xml = GTEST_OUTPUT=xml:$(results)/$(1)/
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-unit test-asan test-contract test-sim test-e2e lab fuzz bench \
+.PHONY: help build demo test test-unit test-asan test-contract test-sim test-e2e test-faults lab fuzz bench \
         bench-scale deb \
         format format-check clang-tidy tidy clean-lab clean
 
@@ -72,7 +74,13 @@ test-sim: ## the simulation: SEEDS=n schedules
 test-e2e: ## scenarios on real machines in containers (K=expression, PYTEST_ARGS=…)
 	@$(MAKE) --no-print-directory lab
 	@source tools/lab/environment && exec $(python) -m pytest tests/e2e \
-	    --junit-xml=$(results)/e2e.xml $(if $(K),-k "$(K)") $(PYTEST_ARGS)
+	    --junit-xml=$(results)/e2e.xml $(if $(K),-k "$(K)",$(addprefix --ignore=,$(faults))) \
+	    $(PYTEST_ARGS)
+
+test-faults: ## partitions, and machine add failing at every step: seven minutes, not part of `test`
+	@$(MAKE) --no-print-directory lab
+	@source tools/lab/environment && exec $(python) -m pytest $(faults) \
+	    --junit-xml=$(results)/faults.xml $(PYTEST_ARGS)
 
 lab: ## what demo, test-e2e and bench need: programs, package, images of machines, hosts and samples
 	@tools/setup packages builder
