@@ -73,6 +73,31 @@ TEST_F(HaproxyTest, RetiringCutsWhatOutlivesTheLimit) {
   EXPECT_THAT(*gateway().backends(), testing::IsEmpty());
 }
 
+// Its first packet was lost, as it seems: when it is tried again there must be a server to try.
+TEST_F(HaproxyTest, RetiringWaitsForARequestThatStillConnects) {
+  Listener deaf;
+  ASSERT_EQ(::listen(deaf.fd(), 0), 0);
+  const Fd filler = connected(deaf.port());  // with this its queue is full: it ignores every SYN
+  const Backend old =
+      backend_of("old", {std::format("127.0.0.1:{}", deaf.port()), world().start_server("old")});
+  NamedServer& server = world().last_server();
+  ASSERT_TRUE(gateway().ensure_backends({old}, std::chrono::milliseconds(0)));
+  commit(table_of({{"shop.example.com", "/", old.key}}));
+  const auto get = [&] { return KeptClient(config_.listen_port).get("shop.example.com", "/held"); };
+  auto one = std::async(std::launch::async, get);  // by turns: one of them meets the deaf server
+  auto two = std::async(std::launch::async, get);
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (api().sessions({"h0000"}) != 2) ASSERT_LT(std::chrono::steady_clock::now(), deadline);
+  const Backend fresh = ensured("fresh");
+  commit(table_of({{"shop.example.com", "/", fresh.key}}, 2));
+  server.release();
+  const Status status = gateway().retire_backends({old.key}, 20 * kPatience);
+  EXPECT_TRUE(status) << status.error().line();
+  EXPECT_EQ(one.get().body, "old");
+  EXPECT_EQ(two.get().body, "old");
+  EXPECT_THAT(*gateway().backends(), testing::ElementsAre(fresh));
+}
+
 TEST_F(HaproxyTest, WaitingForADeadServerHoldsUpNobody) {
   const Backend web = ensured("web");
   auto waiting = std::async(std::launch::async, [&] {

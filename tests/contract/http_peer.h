@@ -50,6 +50,13 @@ class Listener {
   uint16_t port_ = 0;
 };
 
+inline Fd connected(uint16_t port) {
+  Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const sockaddr_in address = loopback(port);
+  EXPECT_EQ(::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+  return fd;
+}
+
 // Nobody listens there, as long as nothing else on this host happens to take it.
 inline uint16_t unused_port() { return Listener().port(); }
 

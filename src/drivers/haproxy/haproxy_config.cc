@@ -21,10 +21,12 @@ Status check_word(std::string_view word, std::string_view what) {
 
 // Timeouts: a client that is slow to send its request is cut; what an application takes to answer
 // is its own business, within reason; tunnels (WebSocket) and TCP live until an end closes them, and
-// dead peers are found by keep-alive packets.
+// dead peers are found by keep-alive packets. A connect gets longer than the second after which Linux
+// repeats a lost SYN (RFC 6298): health checks have this limit too and no further try, so with one
+// second a lost packet would be a failed check, and two in a row take the server out of use.
 constexpr std::string_view kDefaults = R"(defaults http
   mode http
-  timeout connect 1s
+  timeout connect 1500ms
   timeout client 60s
   timeout server 5m
   timeout queue 5s
@@ -43,7 +45,7 @@ constexpr std::string_view kDefaults = R"(defaults http
 
 defaults tcp
   mode tcp
-  timeout connect 1s
+  timeout connect 1500ms
   timeout client 24h
   timeout server 24h
   timeout queue 5s

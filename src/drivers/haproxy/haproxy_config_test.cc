@@ -109,8 +109,18 @@ TEST(RuntimeApi, ReadsServersByColumnName) {
   EXPECT_EQ(servers->at("h0000").at("s2"), (RuntimeServer{"127.0.0.2:9102", false}));
 }
 
+TEST(RuntimeApi, AddsSessionsOfSeveralBackends) {
+  EXPECT_EQ(parse_sessions("# pxname,svname,qcur,scur,smax,\nh0000,BACKEND,0,2,5,\n\n"
+                           "# pxname,svname,qcur,scur,smax,\nh0001,BACKEND,,3,5,\n\n"),
+            5u);
+  EXPECT_EQ(parse_sessions("# pxname,svname,scur,\n\n"), 0u);
+  EXPECT_FALSE(parse_sessions("# pxname,svname,scur,\nh0000\n"));
+  EXPECT_FALSE(parse_sessions("# pxname,svname,scur,\nh0000,BACKEND,,\n"));
+}
+
 TEST(RuntimeApi, WhatIsNoAnswerIsCorrupt) {
   for (const char* answer : {"", "Unknown command", "1\n# be_name\nh0000\n"}) {
+    EXPECT_FALSE(parse_sessions(answer)) << answer;
     EXPECT_FALSE(parse_servers_state(answer)) << answer;
     EXPECT_FALSE(parse_info_pid(answer)) << answer;
     EXPECT_FALSE(parse_map_version(answer)) << answer;

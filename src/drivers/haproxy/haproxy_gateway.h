@@ -56,6 +56,8 @@ class HaproxyGateway final : public Gateway {
 
   // Need no lock. Cutting: its connections get no time to end.
   [[nodiscard]] Status delete_server(const SlotName& slot, const std::string& server) const;
+  [[nodiscard]] Status await_unused(const std::vector<SlotName>& slots,
+                                    std::chrono::steady_clock::time_point deadline) const;
   [[nodiscard]] Status drain(const SlotName& slot, const Backend& backend,
                              std::chrono::steady_clock::time_point deadline) const;
 

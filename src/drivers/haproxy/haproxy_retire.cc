@@ -1,6 +1,7 @@
 // Taking backends out of HAProxy once nobody uses them.
 #include <algorithm>
 #include <format>
+#include <thread>
 #include <utility>
 
 #include "drivers/haproxy/haproxy_gateway.h"
@@ -13,6 +14,10 @@ using std::chrono::steady_clock;
 
 // Sessions that were cut end as soon as HAProxy's threads come round to them.
 constexpr milliseconds kAfterCut{2000};
+// How often requests still running are counted: at first often, as most end at once; an answer of
+// HAProxy takes some 0.1 ms of it.
+constexpr milliseconds kFirstCount{2};
+constexpr milliseconds kSlowestCount{200};
 
 milliseconds left_until(steady_clock::time_point deadline) {
   return std::max(milliseconds(0), std::chrono::ceil<milliseconds>(deadline - steady_clock::now()));
@@ -56,6 +61,9 @@ Status HaproxyGateway::retire_backends(const std::vector<BackendKey>& keys, mill
   // even one that does not exist, first waits until no HAProxy thread is inside such work
   // (thread_isolate_full in HAProxy's src/server.c): from here on all of them see the new map.
   Status drained = api_.ask("del server no_route/none").transform([](auto&&) {});
+  std::vector<SlotName> names;
+  for (const auto& [slot, backend] : slots) names.push_back(slot);
+  if (drained) drained = await_unused(names, deadline);
   std::vector<const std::pair<SlotName, Backend>*> gone;
   for (const auto& slot : slots) {
     if (drained) drained = drain(slot.first, slot.second, deadline);
@@ -72,6 +80,20 @@ Status HaproxyGateway::retire_backends(const std::vector<BackendKey>& keys, mill
   const Status saved = save();
   changed_.notify_all();
   return drained ? saved : drained;
+}
+
+// The servers stay in use meanwhile. One in maintenance ends no running request, but a request whose
+// first packet was lost is not running yet: it is tried again on a server that is in use (`option
+// redispatch`), and where all are in maintenance it is answered with 503.
+Status HaproxyGateway::await_unused(const std::vector<SlotName>& slots,
+                                    steady_clock::time_point deadline) const {
+  for (milliseconds pause = kFirstCount; TRY(api_.sessions(slots)) > 0;
+       pause = std::min(2 * pause, kSlowestCount)) {
+    const milliseconds left = left_until(deadline);
+    if (left.count() == 0) return {};
+    std::this_thread::sleep_for(std::min(pause, left));
+  }
+  return {};
 }
 
 Status HaproxyGateway::drain(const SlotName& slot, const Backend& backend,

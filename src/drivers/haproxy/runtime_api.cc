@@ -3,6 +3,7 @@
 #include <array>
 #include <charconv>
 #include <format>
+#include <optional>
 #include <ranges>
 #include <vector>
 
@@ -83,6 +84,16 @@ Result<bool> RuntimeApi::wait_removable(std::string_view slot, std::string_view 
   return answer.starts_with("Done") || answer.contains("No such server");
 }
 
+Result<uint64_t> RuntimeApi::sessions(const std::vector<std::string>& slots) const {
+  if (slots.empty()) return 0;
+  std::string lines;
+  for (const std::string& slot : slots) {
+    // 2: backends; -1: of any id (management guide, "show stat").
+    lines += std::format("{}show stat {} 2 -1", lines.empty() ? "" : ";", slot);
+  }
+  return parse_sessions(TRY(ask(lines)));
+}
+
 Result<uint64_t> RuntimeApi::worker_pid() const { return parse_info_pid(TRY(ask("show info"))); }
 
 Result<RuntimeServers> RuntimeApi::servers() const {
@@ -116,6 +127,29 @@ Result<uint64_t> parse_info_pid(std::string_view answer) {
     if (line.starts_with("Pid: ")) return number(line.substr(5), "show info", answer);
   }
   return not_understood("show info", answer);
+}
+
+Result<uint64_t> parse_sessions(std::string_view answer) {
+  // "# pxname,svname,qcur,qmax,scur,…\nh0000,BACKEND,0,0,2,…", once for every command.
+  constexpr std::string_view kHead = "# ";
+  std::optional<size_t> column;
+  uint64_t sum = 0;
+  for (std::string_view line : split(answer, '\n')) {
+    const bool head = line.starts_with(kHead);
+    if (head) line.remove_prefix(kHead.size());
+    size_t index = 0;
+    bool found = false;
+    for (const auto part : std::views::split(line, ',')) {  // unlike split(), with empty fields
+      const std::string_view field(part.begin(), part.end());
+      if (head && field == "scur") column = index;
+      found = found || column == index;
+      if (!head && column == index) sum += TRY(number(field, "show stat", line));
+      ++index;
+    }
+    if (!found) return not_understood("show stat", line);
+  }
+  if (!column) return not_understood("show stat", answer);
+  return sum;
 }
 
 Result<RuntimeServers> parse_servers_state(std::string_view answer) {

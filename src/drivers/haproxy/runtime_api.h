@@ -10,6 +10,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.h"
 
@@ -35,6 +36,9 @@ class RuntimeApi {
   // Until the server, which must be in maintenance, has no connection left: true; or `limit`: false.
   [[nodiscard]] Result<bool> wait_removable(std::string_view slot, std::string_view server,
                                             std::chrono::milliseconds limit) const;
+  // Requests and connections inside these backends, all together: those that look for a server,
+  // connect, try again or talk to one. A kept-alive connection between two requests is none.
+  [[nodiscard]] Result<uint64_t> sessions(const std::vector<std::string>& slots) const;
   // A process that has started anew has another one.
   [[nodiscard]] Result<uint64_t> worker_pid() const;
   [[nodiscard]] Result<RuntimeServers> servers() const;
@@ -51,6 +55,8 @@ class RuntimeApi {
 
 // The answers, as text; `corrupt` for what is none.
 [[nodiscard]] Result<RuntimeServers> parse_servers_state(std::string_view answer);
+// The sum of the column "scur".
+[[nodiscard]] Result<uint64_t> parse_sessions(std::string_view answer);
 [[nodiscard]] Result<uint64_t> parse_info_pid(std::string_view answer);
 [[nodiscard]] Result<uint64_t> parse_map_version(std::string_view answer);
 // Without blank lines and spaces at the ends: what is left of a silent success is empty.
