@@ -137,6 +137,32 @@ Status FakeContainers::start(const InstanceId& instance) {
   return {};
 }
 
+Status FakeContainers::freeze(std::string_view call, const InstanceId& instance, bool paused) {
+  const Fate fate = hook_.enter(call, instance.str(), Kind::local);
+  if (fate == Fate::refused || fate == Fate::never) return failed(fate);
+  {
+    const std::lock_guard lock(mutex_);
+    const auto it = containers_.find(instance);
+    if (it == containers_.end()) return absent(instance);
+    if (it->second.found.state == InstanceState::running) {
+      it->second.paused = paused;
+    } else if (paused) {
+      return fail(Code::precondition, std::format("instance {} does not run", instance.str()));
+    }
+  }
+  if (fate != Fate::normal) return failed(fate);
+  hook_.leave(call, "done");
+  return {};
+}
+
+Status FakeContainers::pause(const InstanceId& instance) {
+  return freeze("containers.pause", instance, true);
+}
+
+Status FakeContainers::unpause(const InstanceId& instance) {
+  return freeze("containers.unpause", instance, false);
+}
+
 Status FakeContainers::stop(const InstanceId& instance, std::chrono::milliseconds grace) {
   return end("containers.stop", instance, grace, false);
 }

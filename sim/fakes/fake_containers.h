@@ -19,6 +19,8 @@ class FakeContainers final : public Containers {
   Status start(const InstanceId& instance) override;
   Status stop(const InstanceId& instance, std::chrono::milliseconds grace) override;
   Status remove(const InstanceId& instance, std::chrono::milliseconds grace) override;
+  Status pause(const InstanceId& instance) override;
+  Status unpause(const InstanceId& instance) override;
   Result<std::optional<FoundInstance>> find(const InstanceId& instance) override;
   Result<std::vector<FoundInstance>> list() override;
   Result<ExecResult> exec(const InstanceId& instance, const std::vector<std::string>& command,
@@ -41,11 +43,13 @@ class FakeContainers final : public Containers {
     Behaviour behaviour;
     uint64_t starts = 0;  // a pending exit belongs to one of them
     uint64_t ready_at_ms = 0;
+    bool paused = false;
     bool wanted = true;   // false: stopped by us, the restart policy does not apply
     std::string log;
   };
   using Entry = std::map<InstanceId, Container>::iterator;
 
+  Status freeze(std::string_view call, const InstanceId& instance, bool paused);
   Status create(const InstanceConfig& config);
   void start_locked(Container& container);
   void exit_locked(Container& container, int exit_code);

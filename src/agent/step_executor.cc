@@ -157,6 +157,9 @@ Result<Json> StepExecutor::act(const StepRequest& request, std::stop_token stop)
           [&](const DiscardRoutes&) { return not_mine(); },
           [&](const DrainRoutes&) { return not_mine(); },
           [&](const AwaitRoutes&) { return not_mine(); },
+          [&](const auto&) -> Result<Json> {
+            return fail(Code::unsupported, "this machine keeps no volumes");
+          },
       },
       request.action);
 }

@@ -18,12 +18,26 @@ struct Overloaded : F... {
 constexpr std::array<std::string_view, std::variant_size_v<Action>> kKinds{
     "ensure_image",    "run_instance",   "await_ready",    "stop_instance", "start_instance",
     "remove_instance", "prepare_routes", "discard_routes", "drain_routes",
-    "await_routes"};
+    "await_routes",    "ensure_dataset", "snapshot_datasets", "clone_dataset", "receive_dataset",
+    "destroy_dataset", "destroy_snapshots", "set_quota", "pause_instances", "resume_instances"};
 
 // The tail: the head of a ULID is its time, the same for all instances of a plan.
-std::string brief(const InstanceId& id) {
+template <class Tag>
+std::string brief(const Id<Tag>& id) {
   constexpr size_t kTail = 6;
   return is_ulid(id.value) ? id.value.substr(kUlidLength - kTail) : id.value;
+}
+
+template <class T>
+std::string brief(const std::vector<T>& ids) {
+  std::string text;
+  for (const T& id : ids) text += (text.empty() ? "" : ", ") + brief(id);
+  return text;
+}
+
+// "pgdata (dataset 01abcd)"
+std::string name_of(const DatasetSpec& spec) {
+  return std::format("{} (dataset {})", spec.volume.value, brief(spec.id));
 }
 
 std::string in_parentheses(std::string_view text) {
@@ -93,6 +107,28 @@ std::string describe(const Action& action) {
           [](const AwaitRoutes& a) {
             return std::format("see {} served as committed", a.name_space.value);
           },
+          [](const EnsureDataset& a) { return "make volume " + name_of(a.spec); },
+          [](const SnapshotDatasets& a) {
+            return std::format("snapshot {}{}", brief(a.datasets),
+                               a.pause.empty() ? "" : " while " + brief(a.pause) + " is paused");
+          },
+          [](const CloneDataset& a) {
+            return std::format("clone volume {} of {}", name_of(a.spec), brief(a.source.dataset));
+          },
+          [](const ReceiveDataset& a) {
+            return std::format("receive volume {} from {}{}", name_of(a.spec), a.from.value,
+                               a.live ? ", its writers going on" : "");
+          },
+          [](const DestroyDataset& a) { return "destroy dataset " + brief(a.dataset); },
+          [](const DestroySnapshots& a) {
+            return std::format("destroy snapshot {} of {}", brief(a.snapshot), brief(a.datasets));
+          },
+          [](const SetQuota& a) {
+            return std::format("limit dataset {} to {}", brief(a.dataset),
+                               a.quota_bytes ? std::format("{} bytes", *a.quota_bytes) : "its pool");
+          },
+          [](const PauseInstances& a) { return "pause " + brief(a.instances); },
+          [](const ResumeInstances& a) { return "resume " + brief(a.instances); },
       },
       action);
 }

@@ -3,10 +3,14 @@
 #pragma once
 
 #include <chrono>
+#include <map>
+#include <optional>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "base/json.h"
+#include "model/dataset.h"
 #include "model/names.h"
 #include "model/service.h"
 
@@ -27,6 +31,7 @@ struct RunInstance {
   RevisionId revision;
   std::string address;  // empty unless network = overlay
   ContainerSpec spec;
+  std::map<VolumeName, DatasetId> datasets;  // behind the spec's mounts
   bool operator==(const RunInstance&) const = default;
 };
 
@@ -88,8 +93,77 @@ struct AwaitRoutes {
   bool operator==(const AwaitRoutes&) const = default;
 };
 
+// A new, empty dataset. Undo: DestroyDataset.
+struct EnsureDataset {
+  DatasetSpec spec;
+  bool operator==(const EnsureDataset&) const = default;
+};
+
+// Snapshots of one machine's datasets, all of them or none. `pause`: instances that stand still for
+// the moment of it. Result: {"paused_us"}. Undo: DestroySnapshots.
+struct SnapshotDatasets {
+  std::vector<DatasetId> datasets;
+  SnapshotName snapshot;
+  std::vector<InstanceId> pause;
+  bool operator==(const SnapshotDatasets&) const = default;
+};
+
+// A new writable dataset with the content of a snapshot on this machine. Undo: DestroyDataset.
+struct CloneDataset {
+  DatasetSpec spec;
+  DatasetOrigin source;
+  bool operator==(const CloneDataset&) const = default;
+};
+
+// A dataset of another machine arrives here, directly: as a new dataset, or, in a later round, only
+// what changed since. What both machines have already is not sent. Returns when the snapshot is here
+// and verified. Result: {"bytes", "base": guid or ""}. Undo: DestroyDataset.
+struct ReceiveDataset {
+  DatasetSpec spec;
+  MachineId from;
+  DatasetOrigin source;
+  // A round while writers go on: skipped when the one before it has sent next to nothing.
+  bool live = false;
+  bool operator==(const ReceiveDataset&) const = default;
+};
+
+struct DestroyDataset {
+  DatasetId dataset;
+  bool operator==(const DestroyDataset&) const = default;
+};
+
+struct DestroySnapshots {
+  std::vector<DatasetId> datasets;
+  SnapshotName snapshot;
+  bool operator==(const DestroySnapshots&) const = default;
+};
+
+struct SetQuota {
+  DatasetId dataset;
+  std::optional<uint64_t> quota_bytes;
+  bool operator==(const SetQuota&) const = default;
+};
+
+// Instances stand still until ResumeInstances, at most for `limit`: then the machine resumes them by
+// itself, and also when its daemon starts. Undo: ResumeInstances.
+struct PauseInstances {
+  std::vector<InstanceId> instances;
+  std::chrono::milliseconds limit{2000};
+  bool operator==(const PauseInstances&) const = default;
+};
+
+// Result: {"paused_us"}. `precondition` when the limit had passed before (what was meant to happen in
+// between may not be of one instant), except as an undo.
+struct ResumeInstances {
+  std::vector<InstanceId> instances;
+  bool operator==(const ResumeInstances&) const = default;
+};
+
 using Action = std::variant<EnsureImage, RunInstance, AwaitReady, StopInstance, StartInstance,
-                            RemoveInstance, PrepareRoutes, DiscardRoutes, DrainRoutes, AwaitRoutes>;
+                            RemoveInstance, PrepareRoutes, DiscardRoutes, DrainRoutes, AwaitRoutes,
+                            EnsureDataset, SnapshotDatasets, CloneDataset, ReceiveDataset,
+                            DestroyDataset, DestroySnapshots, SetQuota, PauseInstances,
+                            ResumeInstances>;
 
 // "run_instance", … : the tag in JSON.
 [[nodiscard]] std::string_view kind_of(const Action& action);

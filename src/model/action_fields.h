@@ -2,6 +2,7 @@
 #pragma once
 
 #include "model/action.h"
+#include "model/dataset_fields.h"
 #include "model/service_fields.h"
 
 namespace ployz {
@@ -20,6 +21,7 @@ void fields(Codec& codec, T& action) {
   codec.field("revision", action.revision);
   codec.field("address", action.address);
   codec.field("spec", action.spec);
+  codec.optional_field("datasets", action.datasets);
 }
 
 template <class Codec, Like<AwaitReady> T>
@@ -63,6 +65,60 @@ template <class Codec, Like<AwaitRoutes> T>
 void fields(Codec& codec, T& action) {
   codec.field("namespace", action.name_space);
   codec.field("limit_ms", action.limit);
+}
+
+template <class Codec, Like<EnsureDataset> T>
+void fields(Codec& codec, T& action) {
+  codec.field("spec", action.spec);
+}
+
+template <class Codec, Like<SnapshotDatasets> T>
+void fields(Codec& codec, T& action) {
+  codec.field("datasets", action.datasets);
+  codec.field("snapshot", action.snapshot);
+  codec.field("pause", action.pause);
+}
+
+template <class Codec, Like<CloneDataset> T>
+void fields(Codec& codec, T& action) {
+  codec.field("spec", action.spec);
+  codec.field("source", action.source);
+}
+
+template <class Codec, Like<ReceiveDataset> T>
+void fields(Codec& codec, T& action) {
+  codec.field("spec", action.spec);
+  codec.field("from", action.from);
+  codec.field("source", action.source);
+  codec.field("live", action.live);
+}
+
+template <class Codec, Like<DestroyDataset> T>
+void fields(Codec& codec, T& action) {
+  codec.field("dataset", action.dataset);
+}
+
+template <class Codec, Like<DestroySnapshots> T>
+void fields(Codec& codec, T& action) {
+  codec.field("datasets", action.datasets);
+  codec.field("snapshot", action.snapshot);
+}
+
+template <class Codec, Like<SetQuota> T>
+void fields(Codec& codec, T& action) {
+  codec.field("dataset", action.dataset);
+  codec.field("quota_bytes", action.quota_bytes);
+}
+
+template <class Codec, Like<PauseInstances> T>
+void fields(Codec& codec, T& action) {
+  codec.field("instances", action.instances);
+  codec.field("limit_ms", action.limit);
+}
+
+template <class Codec, Like<ResumeInstances> T>
+void fields(Codec& codec, T& action) {
+  codec.field("instances", action.instances);
 }
 
 // {"kind": "run_instance", …the action's own fields}

@@ -227,6 +227,16 @@ struct JsonValue<std::string> {
   }
 };
 
+// Whatever it is.
+template <>
+struct JsonValue<Json> {
+  static Json write(const Json& value) { return value; }
+  static Status read(const Json& json, Json& value) {
+    value = json;
+    return {};
+  }
+};
+
 template <>
 struct JsonValue<bool> {
   static Json write(bool value) { return value; }

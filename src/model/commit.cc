@@ -39,6 +39,12 @@ std::unexpected<Error> corrupt(Error error) {
 
 }  // namespace
 
+const CommittedVolume* Commit::volume(const VolumeName& name) const {
+  const auto found = std::ranges::find(volumes, name,
+                                       [](const CommittedVolume& volume) { return volume.spec.name; });
+  return found == volumes.end() ? nullptr : &*found;
+}
+
 const CommittedService* Commit::service(const ServiceName& name) const {
   const auto found = std::ranges::find(
       services, name, [](const CommittedService& s) -> const auto& { return s.service.name; });

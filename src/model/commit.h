@@ -41,7 +41,20 @@ struct CommittedVolume {
 
 // `fence` repeats its parent's content. It is appended only to settle an append whose outcome was
 // unknown: of two appends with one expectation exactly one succeeds.
-enum class CommitKind { deploy, branch, migrate, promote, rollback, remove, fence };
+// `snapshot` and `prune` change nothing that is served: the first marks a moment one can roll back to,
+// the second is the fact that data of former commits was given up. `fork` adds a volume, `volume_rm`
+// takes one away.
+enum class CommitKind {
+  deploy, branch, migrate, promote, rollback, remove, fence, fork, snapshot, prune, volume_rm
+};
+
+// Whose state a commit took: the branched or promoted namespace's, or the former commit that a
+// rollback restores.
+struct CommitOrigin {
+  NamespaceName name_space;
+  CommitId commit;
+  bool operator==(const CommitOrigin&) const = default;
+};
 
 struct Commit {
   CommitId id;
@@ -53,10 +66,14 @@ struct Commit {
   std::string manifest_digest;
   std::vector<CommittedService> services;  // sorted by name
   std::vector<CommittedVolume> volumes;    // sorted by name
-  bool removed = false;                    // the namespace ends here; services and volumes empty
+  // The namespace ends here; services are empty. Its volumes stay mapped unless they were to be
+  // deleted too, and are there again when the namespace is.
+  bool removed = false;
+  std::optional<CommitOrigin> from;
   bool operator==(const Commit&) const = default;
 
   [[nodiscard]] const CommittedService* service(const ServiceName& name) const;
+  [[nodiscard]] const CommittedVolume* volume(const VolumeName& name) const;
 };
 
 // A commit as the store holds it: `sequence` is its position in the stream, and what the next

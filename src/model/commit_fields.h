@@ -6,13 +6,17 @@
 
 namespace ployz {
 
-inline constexpr EnumNames<CommitKind, 7> kCommitKindNames{{{CommitKind::deploy, "deploy"},
+inline constexpr EnumNames<CommitKind, 11> kCommitKindNames{{{CommitKind::deploy, "deploy"},
                                                             {CommitKind::branch, "branch"},
                                                             {CommitKind::migrate, "migrate"},
                                                             {CommitKind::promote, "promote"},
                                                             {CommitKind::rollback, "rollback"},
                                                             {CommitKind::remove, "remove"},
-                                                            {CommitKind::fence, "fence"}}};
+                                                            {CommitKind::fence, "fence"},
+                                                            {CommitKind::fork, "fork"},
+                                                            {CommitKind::snapshot, "snapshot"},
+                                                            {CommitKind::prune, "prune"},
+                                                            {CommitKind::volume_rm, "volume_rm"}}};
 constexpr const auto& enum_names(std::type_identity<CommitKind>) {
   return kCommitKindNames;
 }
@@ -38,6 +42,12 @@ void fields(Codec& codec, T& volume) {
   codec.field("machine", volume.machine);
 }
 
+template <class Codec, Like<CommitOrigin> T>
+void fields(Codec& codec, T& origin) {
+  codec.field("namespace", origin.name_space);
+  codec.field("commit", origin.commit);
+}
+
 template <class Codec, Like<Commit> T>
 void fields(Codec& codec, T& commit) {
   codec.version("version", kCommitVersion);
@@ -51,6 +61,7 @@ void fields(Codec& codec, T& commit) {
   codec.field("services", commit.services);
   codec.field("volumes", commit.volumes);
   codec.field("removed", commit.removed);
+  codec.optional_field("from", commit.from);
 }
 
 }  // namespace ployz

@@ -1,6 +1,7 @@
 #include "model/machine.h"
 
 #include "model/codec.h"
+#include "model/dataset_fields.h"
 #include "model/machine_fields.h"
 
 namespace ployz {
@@ -25,6 +26,7 @@ void fields(Codec& codec, T& instance) {
   codec.field("state", instance.state);
   codec.field("exit_code", instance.exit_code);
   codec.field("started_at_ms", instance.started_at_ms);
+  codec.optional_field("datasets", instance.datasets);
 }
 
 template <class Codec, Like<MachineFacts> T>
@@ -40,6 +42,8 @@ void fields(Codec& codec, T& facts) {
   codec.field("memory_free_bytes", facts.memory_free_bytes);
   codec.field("disk_free_bytes", facts.disk_free_bytes);
   codec.field("router_answers", facts.router_answers);
+  codec.optional_field("pool", facts.pool);
+  codec.optional_field("datasets", facts.datasets);
 }
 
 std::string_view to_string(MachineState state) {

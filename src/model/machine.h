@@ -3,10 +3,12 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "base/json.h"
+#include "model/dataset.h"
 #include "model/names.h"
 
 namespace ployz {
@@ -41,6 +43,7 @@ struct FoundInstance {
   InstanceState state = InstanceState::unknown;
   int exit_code = 0;
   uint64_t started_at_ms = 0;
+  std::map<VolumeName, DatasetId> datasets;  // that it mounts
   bool operator==(const FoundInstance&) const = default;
 };
 
@@ -57,6 +60,8 @@ struct MachineFacts {
   uint64_t memory_free_bytes = 0;
   uint64_t disk_free_bytes = 0;
   bool router_answers = false;
+  std::optional<StoragePool> pool;  // absent: this machine keeps no volumes
+  std::vector<Dataset> datasets;    // only when asked for
   bool operator==(const MachineFacts&) const = default;
 };
 

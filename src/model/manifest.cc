@@ -103,4 +103,17 @@ std::string manifest_digest(const Manifest& manifest) {
   return sha256_digest(to_text(to_json(normal)));
 }
 
+std::string_view to_string(PromoteData data) {
+  return enum_to_string(data);
+}
+Result<PromoteData> parse_promote_data(std::string_view text) {
+  return enum_from_string<PromoteData>(text);
+}
+std::string_view to_string(RollbackData data) {
+  return enum_to_string(data);
+}
+Result<RollbackData> parse_rollback_data(std::string_view text) {
+  return enum_from_string<RollbackData>(text);
+}
+
 }  // namespace ployz

@@ -2,6 +2,7 @@
 // validated as a whole, never partly accepted.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,13 +26,22 @@ struct VolumeSpec {
   bool operator==(const VolumeSpec&) const = default;
 };
 
+// What a promote does with a volume: the target keeps its own data, or takes a clone of the branch's.
+enum class PromoteData { keep, take };
+
 struct PromoteSection {
   NamespaceName from;
+  std::map<VolumeName, PromoteData> volumes;  // not named: keep
   bool operator==(const PromoteSection&) const = default;
 };
 
+// What a rollback does with the volumes. last: as at the last moment before the commit that is undone
+// took over. commit: as when the restored commit was made. keep: nothing, only specs go back.
+enum class RollbackData { last, commit, keep };
+
 struct RollbackSection {
-  std::string to;  // a commit id or a unique prefix
+  std::string to;  // a commit id or a unique prefix; empty: the previous commit
+  RollbackData state = RollbackData::last;
   bool operator==(const RollbackSection&) const = default;
 };
 
@@ -77,5 +87,10 @@ void normalise(Manifest& manifest);
 [[nodiscard]] Json to_json(const Manifest& manifest);
 [[nodiscard]] Result<Manifest> manifest_from_json(const Json& json);
 [[nodiscard]] std::string manifest_digest(const Manifest& manifest);
+
+[[nodiscard]] std::string_view to_string(PromoteData data);
+[[nodiscard]] Result<PromoteData> parse_promote_data(std::string_view text);
+[[nodiscard]] std::string_view to_string(RollbackData data);
+[[nodiscard]] Result<RollbackData> parse_rollback_data(std::string_view text);
 
 }  // namespace ployz

@@ -172,12 +172,15 @@ Checked check_sections(const Manifest& manifest) {
     if (from == manifest.name_space) {
       return blame("promote.from", "a namespace cannot be promoted into itself");
     }
+    for (const auto& [volume, data] : manifest.promote->volumes) {
+      TRY(named(check_volume_name(volume.value, "volume name"), "promote.volumes"));
+    }
   }
   if (manifest.rollback) {
     constexpr std::string_view kAlphabet = "0123456789abcdefghijklmnopqrstuvwxyz";
     constexpr size_t kIdLength = 26;
     const std::string& to = manifest.rollback->to;
-    if (to.empty() || to.size() > kIdLength || to.find_first_not_of(kAlphabet) != to.npos) {
+    if (to.size() > kIdLength || to.find_first_not_of(kAlphabet) != to.npos) {
       return blame("rollback.to", "'to' must be a commit id or the beginning of one",
                    "list them with: ployzctl log " + manifest.name_space.value);
     }

@@ -6,14 +6,29 @@
 
 namespace ployz {
 
+inline constexpr EnumNames<PromoteData, 2> kPromoteDataNames{
+    {{PromoteData::keep, "keep"}, {PromoteData::take, "take"}}};
+constexpr const auto& enum_names(std::type_identity<PromoteData>) {
+  return kPromoteDataNames;
+}
+
+inline constexpr EnumNames<RollbackData, 3> kRollbackDataNames{{{RollbackData::last, "last"},
+                                                                {RollbackData::commit, "commit"},
+                                                                {RollbackData::keep, "keep"}}};
+constexpr const auto& enum_names(std::type_identity<RollbackData>) {
+  return kRollbackDataNames;
+}
+
 template <class Codec, Like<PromoteSection> T>
 void fields(Codec& codec, T& promote) {
   codec.field("from", promote.from);
+  codec.optional_field("volumes", promote.volumes);
 }
 
 template <class Codec, Like<RollbackSection> T>
 void fields(Codec& codec, T& rollback) {
   codec.field("to", rollback.to);
+  codec.optional_field("state", rollback.state);
 }
 
 template <class Codec, Like<Manifest> T>

@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "model/service_fields.h"
+#include "model/manifest_fields.h"
 
 namespace ployz {
 namespace {
@@ -297,22 +297,40 @@ Result<NamespaceName> read_namespace(Positions& positions, const Node& node) {
   return name;
 }
 
+// { pgdata = "take" }
+Result<std::map<VolumeName, PromoteData>> as_promote_volumes(const Node& node,
+                                                             std::string_view key) {
+  const auto* table = std::get_if<Table>(&node.value);
+  if (table == nullptr) {
+    return fail_at(node.at, std::format("'{}' must be a table of volumes", key),
+                   "as in { pgdata = \"take\" }");
+  }
+  std::map<VolumeName, PromoteData> volumes;
+  for (const Entry& entry : *table) {
+    volumes[VolumeName(entry.key)] = TRY(as_enum<PromoteData>(entry.value, entry.key));
+  }
+  return volumes;
+}
+
 Status read_sections(const Section& root, Manifest& manifest) {
   Positions& positions = root.positions();
   TRY(root.optional({"promote"}, manifest.promote,
                     [&](const Node& node, std::string_view key) -> Result<PromoteSection> {
                       const Section table = TRY(
-                          Section::open(positions, node, std::string(key), "[promote]", {"from"}));
+                          Section::open(positions, node, std::string(key), "[promote]",
+                                        {"from", "volumes"}));
                       PromoteSection promote;
                       TRY(table.required({"from"}, promote.from.value, as_text));
+                      TRY(table.optional({"volumes"}, promote.volumes, as_promote_volumes));
                       return promote;
                     }));
   return root.optional({"rollback"}, manifest.rollback,
                        [&](const Node& node, std::string_view key) -> Result<RollbackSection> {
                          const Section table = TRY(Section::open(positions, node, std::string(key),
-                                                                 "[rollback]", {"to"}));
+                                                                 "[rollback]", {"to", "state"}));
                          RollbackSection rollback;
-                         TRY(table.required({"to"}, rollback.to, as_text));
+                         TRY(table.optional({"to"}, rollback.to, as_text));
+                         TRY(table.optional({"state"}, rollback.state, as_enum<RollbackData>));
                          return rollback;
                        });
 }

@@ -64,6 +64,9 @@ template <class Codec, Like<StepRecord> T>
 void fields(Codec& codec, T& record) {
   codec.field("state", record.state);
   codec.field("error", record.error);
+  codec.optional_field("started_at_ms", record.started_at_ms);
+  codec.optional_field("ended_at_ms", record.ended_at_ms);
+  codec.optional_field("result", record.result);
   // Only in the record people see, and not kept.
   if constexpr (std::same_as<Codec, JsonReader>) {
     std::string text;

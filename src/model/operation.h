@@ -33,6 +33,9 @@ enum class StepState { pending, started, done, failed, undoing, undone };
 struct StepRecord {
   StepState state = StepState::pending;
   std::optional<Error> error;
+  uint64_t started_at_ms = 0;  // by the coordinator's clock; 0: not yet
+  uint64_t ended_at_ms = 0;
+  Json result = Json::object();  // what the machine measured: bytes sent, time paused
 };
 
 // The journal entry, one record per operation in KV bucket `operations`, key = id. Every write is

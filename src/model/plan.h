@@ -35,12 +35,13 @@ struct Claim {
   std::vector<std::string> image_ids;  // must be present
   std::vector<std::string> pulls;      // references that EnsureImage will pull
   bool needs_router = true;
+  std::vector<DatasetId> datasets;  // must be there
   bool operator==(const Claim&) const = default;
 };
 
 // One line of the preview.
 struct Change {
-  enum class Kind { create, replace, remove, keep, route, scale };
+  enum class Kind { create, replace, remove, keep, route, scale, data };
   Kind kind = Kind::keep;
   std::string resource;  // "service web", "instance web-01arz3 on m1", "route shop.example.com"
   std::string detail;    // "image sha256:ab… → sha256:cd…"

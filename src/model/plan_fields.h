@@ -13,12 +13,13 @@ constexpr const auto& enum_names(std::type_identity<Target>) {
   return kTargetNames;
 }
 
-inline constexpr EnumNames<Change::Kind, 6> kChangeKindNames{{{Change::Kind::create, "create"},
+inline constexpr EnumNames<Change::Kind, 7> kChangeKindNames{{{Change::Kind::create, "create"},
                                                               {Change::Kind::replace, "replace"},
                                                               {Change::Kind::remove, "remove"},
                                                               {Change::Kind::keep, "keep"},
                                                               {Change::Kind::route, "route"},
-                                                              {Change::Kind::scale, "scale"}}};
+                                                              {Change::Kind::scale, "scale"},
+                                                              {Change::Kind::data, "data"}}};
 constexpr const auto& enum_names(std::type_identity<Change::Kind>) {
   return kChangeKindNames;
 }
@@ -40,6 +41,7 @@ void fields(Codec& codec, T& claim) {
   codec.field("host_ports", claim.host_ports);
   codec.field("image_ids", claim.image_ids);
   codec.field("pulls", claim.pulls);
+  codec.optional_field("datasets", claim.datasets);
   codec.field("needs_router", claim.needs_router);
 }
 

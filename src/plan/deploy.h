@@ -8,15 +8,10 @@
 #include "base/result.h"
 #include "model/manifest.h"
 #include "model/plan.h"
+#include "plan/requests.h"
 #include "plan/snapshot.h"
 
 namespace ployz {
-
-struct DeployRequest {
-  Manifest manifest;
-  // false (`deploy service`): services and volumes the manifest does not name stay as they are.
-  bool whole_namespace = true;
-};
 
 // A plan whose `commit` is absent means: already so (outcome `unchanged`). Errors:
 // `precondition` (exit 3): image neither present nor pullable (says why), hostname or published
@@ -24,11 +19,6 @@ struct DeployRequest {
 // `unsupported`: volumes (until the volumes port exists).
 [[nodiscard]] Result<Plan> plan_deploy(const DeployRequest& request, const Snapshot& snapshot,
                                        const PlanIdentity& identity);
-
-struct NamespaceRmRequest {
-  NamespaceName name_space;
-  bool volumes = false;
-};
 
 // `not_found`: never existed or is removed already.
 [[nodiscard]] Result<Plan> plan_namespace_rm(const NamespaceRmRequest& request,

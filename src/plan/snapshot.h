@@ -26,6 +26,9 @@ struct Snapshot {
   std::map<MachineId, MachineFacts> facts;      // of those that answered
   std::map<MachineId, Error> silent;            // and of those that did not: why
   std::map<NamespaceName, CommitEntry> newest;  // of every namespace that parses, tombstones too
+  // Former commits of the namespaces a request asks for, newest first, without fences; the newest
+  // included.
+  std::map<NamespaceName, std::vector<CommitEntry>> history;
   uint64_t now_ms = 0;
 };
 

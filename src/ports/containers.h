@@ -27,13 +27,22 @@ inline constexpr std::string_view kNamespace = "ployz.namespace";
 inline constexpr std::string_view kService = "ployz.service";
 inline constexpr std::string_view kRevision = "ployz.revision";
 inline constexpr std::string_view kOperation = "ployz.operation";
+inline constexpr std::string_view kDatasets = "ployz.datasets";  // "pgdata=01h…,uploads=01h…"
 }  // namespace label
+
+struct BoundMount {
+  std::string source;  // a folder of this machine, which must exist
+  std::string target;
+  bool read_only = false;
+  bool operator==(const BoundMount&) const = default;
+};
 
 struct InstanceConfig {
   RunInstance run;
   OperationId operation;
   std::string dns_server;  // the machine's overlay address; empty: the engine's default
   std::string dns_search;  // "<namespace>.<cluster_domain>"
+  std::vector<BoundMount> mounts;  // one for each of the spec's
 };
 
 struct ExecResult {
@@ -59,6 +68,10 @@ class Containers {
   // Stops as above and removes, with its anonymous volumes; removing the absent succeeds.
   [[nodiscard]] virtual Status remove(const InstanceId& instance,
                                       std::chrono::milliseconds grace) = 0;
+  // Every process of it stands still, and goes on. Pausing the paused and resuming the running
+  // succeed. `not_found`; `precondition`: it does not run.
+  [[nodiscard]] virtual Status pause(const InstanceId& instance) = 0;
+  [[nodiscard]] virtual Status unpause(const InstanceId& instance) = 0;
   // Nullopt: no such container.
   [[nodiscard]] virtual Result<std::optional<FoundInstance>> find(const InstanceId& instance) = 0;
   // Every container with Ployz labels, in any state, sorted by id.

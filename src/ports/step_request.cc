@@ -24,6 +24,29 @@ Result<StepVerb> parse_verb(std::string_view text) {
 
 }  // namespace
 
+Json to_json(const StreamTicket& ticket) {
+  return {{"address", ticket.address}, {"key", ticket.key}};
+}
+
+Result<StreamTicket> stream_ticket_from_json(const Json& json) {
+  return StreamTicket{TRY(get_string(json, "address")), TRY(get_string(json, "key"))};
+}
+
+Json to_json(const DatasetOfferRequest& request) {
+  Json json = envelope();
+  json["operation"] = request.operation.str();
+  json["dataset"] = request.dataset.str();
+  json["snapshot"] = request.snapshot.str();
+  return json;
+}
+
+Result<DatasetOfferRequest> dataset_offer_request_from_json(const Json& json) {
+  TRY(check_version(json));
+  return DatasetOfferRequest{OperationId(TRY(get_string(json, "operation"))),
+                             DatasetId(TRY(get_string(json, "dataset"))),
+                             SnapshotName(TRY(get_string(json, "snapshot")))};
+}
+
 Json to_json(const StepRequest& request) {
   Json json = envelope();
   json["operation"] = request.operation.str();
@@ -33,6 +56,7 @@ Json to_json(const StepRequest& request) {
   json["index"] = request.index;
   json["action"] = to_json(request.action);
   if (request.candidate) json["candidate"] = to_json(*request.candidate);
+  if (request.ticket) json["ticket"] = to_json(*request.ticket);
   return json;
 }
 
@@ -47,6 +71,9 @@ Result<StepRequest> step_request_from_json(const Json& json) {
   request.action = TRY(action_from_json(TRY(get_object(json, "action"))));
   if (json.contains("candidate")) {
     request.candidate = TRY(commit_from_json(TRY(get_object(json, "candidate"))));
+  }
+  if (json.contains("ticket")) {
+    request.ticket = TRY(stream_ticket_from_json(TRY(get_object(json, "ticket"))));
   }
   return request;
 }
@@ -71,12 +98,13 @@ Result<ProbeRequest> probe_request_from_json(const Json& json) {
 Json to_json(const FactsRequest& request) {
   Json json = envelope();
   json["images"] = request.images;
+  json["datasets"] = request.datasets;
   return json;
 }
 
 Result<FactsRequest> facts_request_from_json(const Json& json) {
   TRY(check_version(json));
-  return FactsRequest{TRY(get_strings(json, "images"))};
+  return FactsRequest{TRY(get_strings(json, "images")), TRY(get_bool_or(json, "datasets", false))};
 }
 
 Json to_json(const FlipRequest& request) {

@@ -11,6 +11,28 @@
 
 namespace ployz {
 
+// A stream that a machine offers for one step: where to dial, and the one-time key. Never journaled.
+struct StreamTicket {
+  std::string address;
+  std::string key;
+};
+
+// Command "dataset_offer" of the agent: one snapshot, to be fetched under the ticket it answers. The
+// dialing side first says which snapshots it has (agent/dataset_source.h).
+struct DatasetOfferRequest {
+  OperationId operation;
+  DatasetId dataset;
+  SnapshotName snapshot;
+};
+[[nodiscard]] Json to_json(const DatasetOfferRequest& request);
+[[nodiscard]] Result<DatasetOfferRequest> dataset_offer_request_from_json(const Json& json);
+[[nodiscard]] Json to_json(const StreamTicket& ticket);
+[[nodiscard]] Result<StreamTicket> stream_ticket_from_json(const Json& json);
+
+// A step that takes long may answer {"running": {"bytes", "total_bytes"}} within kStepReplyMs: it
+// goes on, and is asked for again.
+inline constexpr uint64_t kStepReplyMs = 1000;
+
 struct StepRequest {
   OperationId operation;
   uint64_t attempt = 1;
@@ -19,6 +41,7 @@ struct StepRequest {
   size_t index = 0;  // of the undo action in its list; 0 for apply
   Action action;
   std::optional<Commit> candidate;  // PrepareRoutes only
+  std::optional<StreamTicket> ticket;  // ReceiveDataset only; absent: it runs already
 };
 
 [[nodiscard]] Json to_json(const StepRequest& request);
@@ -39,6 +62,7 @@ inline constexpr uint64_t kReservationMs = 60'000;  // a deploy's apply is short
 // Command "facts": what the machine is asked at plan time.
 struct FactsRequest {
   std::vector<std::string> images;  // references to look up
+  bool datasets = false;            // whether to list them
 };
 [[nodiscard]] Json to_json(const FactsRequest& request);
 [[nodiscard]] Result<FactsRequest> facts_request_from_json(const Json& json);

@@ -184,6 +184,31 @@ Status DockerContainers::remove(const InstanceId& instance, milliseconds grace) 
   return remove_container(present->container);
 }
 
+Status DockerContainers::freeze(const InstanceId& instance, bool paused) {
+  const auto present = TRY(summary_of(instance));
+  if (!present) return fail(Code::not_found, std::format("no container of instance {}", instance.str()));
+  if ((present->state == "paused") == paused) return {};
+  if (present->state != "running" && present->state != "paused") {
+    if (!paused) return {};
+    return fail(Code::precondition, std::format("instance {} does not run", instance.str()));
+  }
+  const auto done = api_.post(container_path(present->container, paused ? "/pause" : "/unpause"),
+                              nullptr, kSlowCall);
+  if (done) return {};
+  // Somebody else was faster, or it ended meanwhile: what it is now decides.
+  const auto after = TRY(summary_of(instance));
+  if (after && (after->state == "paused") == paused && (after->state == "running" || paused)) return {};
+  return std::unexpected(done.error());
+}
+
+Status DockerContainers::pause(const InstanceId& instance) {
+  return freeze(instance, true);
+}
+
+Status DockerContainers::unpause(const InstanceId& instance) {
+  return freeze(instance, false);
+}
+
 Status DockerContainers::remove_container(std::string_view container) {
   const Status removed = api_.remove(container_path(container, "?v=1&force=1"), kSlowCall);
   if (removed || removed.error().code == Code::not_found) return {};

@@ -28,6 +28,8 @@ class DockerContainers final : public Containers {
   Status start(const InstanceId& instance) override;
   Status stop(const InstanceId& instance, std::chrono::milliseconds grace) override;
   Status remove(const InstanceId& instance, std::chrono::milliseconds grace) override;
+  Status pause(const InstanceId& instance) override;
+  Status unpause(const InstanceId& instance) override;
   Result<std::optional<FoundInstance>> find(const InstanceId& instance) override;
   Result<std::vector<FoundInstance>> list() override;
   Result<ExecResult> exec(const InstanceId& instance, const std::vector<std::string>& command,
@@ -38,6 +40,8 @@ class DockerContainers final : public Containers {
       std::function<void(FoundInstance)> on_change) override;
 
  private:
+  // Pauses or resumes; nothing to do is success.
+  Status freeze(const InstanceId& instance, bool paused);
   struct Summary {
     std::string container;  // the engine's id
     std::string state;      // "running", "paused", …
