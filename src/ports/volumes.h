@@ -96,8 +96,10 @@ class Volumes {
   [[nodiscard]] virtual Status send(const SendRequest& request, const StreamSink& sink,
                                     std::stop_token stop) = 0;
   // Makes the dataset, or brings it (in a later round, nobody has written it meanwhile) to the
-  // snapshot received. `corrupt`: the stream is cut, garbage, or not the snapshot `guid`; then the
-  // dataset is as it was before the call (absent, or at the former round's snapshot).
+  // snapshot received. `not_found`: the base is not here. `exists`: the id or the snapshot's name is
+  // taken by something else. `corrupt`: the stream is cut, garbage, or not the snapshot `guid`. An
+  // error of the source is the result. After any of them the dataset is as it was before the call
+  // (absent, or at the former round's snapshot).
   [[nodiscard]] virtual Result<DatasetSnapshot> receive(const ReceiveRequest& request,
                                                         const StreamSource& source,
                                                         std::stop_token stop) = 0;
