@@ -44,6 +44,8 @@ Change service_change(const ServiceLayout& layout) {
     case Kind::repair:
       return {Change::Kind::replace, resource,
               std::format("same revision; {} of {} run as committed", diff.kept.size(), before)};
+    case Kind::restart:
+      return {Change::Kind::replace, resource, "same revision; " + diff.why};
     case Kind::settings:
       return {Change::Kind::scale, resource,
               "no instance changes; " + describe_difference(diff.previous->service, diff.service)};

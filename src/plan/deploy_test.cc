@@ -98,7 +98,7 @@ TEST(PlanDeploy, RecreateStopsTheOldWhenAllElseIsReady) {
             "a004 await_routes machine-1 undo await_routes\n"
             "a005 ensure_image machine-1\n"
             "a006 stop_instance machine-1 after a003 a004 a005 undo start_instance\n"
-            "a007 run_instance machine-1 after a006 a005 undo remove_instance\n"
+            "a007 run_instance machine-1 after a005 a006 undo remove_instance\n"
             "a008 await_ready machine-1 after a007\n"
             "a009 prepare_routes machine-1 after a003 a008 undo discard_routes\n");
 }

@@ -74,7 +74,7 @@ bool may_stay(const Machine& machine, const Service& service) {
 // Keeps at most what the service wants: one per machine for `global`, else `replicas` of them,
 // those that keep the spread best.
 void keep_wanted(ServiceDiff& diff, std::vector<CommittedInstance> healthy,
-                 const Snapshot& snapshot) {
+                 const Snapshot& snapshot, const ServiceWish& wish) {
   struct Ranked {
     CommittedInstance instance;
     uint32_t nth_on_machine;
@@ -85,6 +85,10 @@ void keep_wanted(ServiceDiff& diff, std::vector<CommittedInstance> healthy,
   for (CommittedInstance& instance : healthy) {
     if (!may_stay(*find_machine(snapshot, instance.machine), diff.service)) {
       diff.gone.push_back({std::move(instance), "may not stay on this machine", true, true});
+      continue;
+    }
+    if (wish.home != nullptr && instance.machine != wish.home->id) {
+      diff.gone.push_back({std::move(instance), "moves to " + wish.home->name, true, true});
       continue;
     }
     const uint32_t nth = on_machine[instance.machine]++;
@@ -109,6 +113,7 @@ void keep_wanted(ServiceDiff& diff, std::vector<CommittedInstance> healthy,
 ServiceDiff::Kind classify(const ServiceDiff& diff, uint32_t missing) {
   if (diff.previous == nullptr) return ServiceDiff::Kind::create;
   if (diff.revision != diff.previous->revision) return ServiceDiff::Kind::replace;
+  if (!diff.why.empty()) return ServiceDiff::Kind::restart;
   const bool broken = std::ranges::any_of(
       diff.gone, [](const GoneInstance& gone) { return gone.why != "scaled down"; });
   if (broken) return ServiceDiff::Kind::repair;
@@ -148,7 +153,8 @@ bool one_per_machine(const Service& service) {
 }
 
 Result<ServiceDiff> diff_service(Service service, const CommittedService* previous,
-                                 const Eligible& eligible, const Snapshot& snapshot) {
+                                 const Eligible& eligible, const Snapshot& snapshot,
+                                 const ServiceWish& wish) {
   ServiceDiff diff;
   diff.service = std::move(service);
   diff.revision = revision_of(diff.service.container);
@@ -156,11 +162,16 @@ Result<ServiceDiff> diff_service(Service service, const CommittedService* previo
   if (previous != nullptr) {
     Standing standing = TRY(look_at(*previous, snapshot));
     diff.gone = std::move(standing.gone);
-    if (diff.revision == previous->revision) {
-      keep_wanted(diff, std::move(standing.healthy), snapshot);
+    if (diff.revision == previous->revision && wish.replace.empty()) {
+      keep_wanted(diff, std::move(standing.healthy), snapshot, wish);
+      const auto moved = std::ranges::find_if(
+          diff.gone, [](const GoneInstance& gone) { return gone.why.starts_with("moves to "); });
+      if (moved != diff.gone.end()) diff.why = moved->why;
     } else {
+      diff.why = wish.replace;
       for (CommittedInstance& instance : standing.healthy) {
-        diff.gone.push_back({std::move(instance), "replaced", true, true});
+        const std::string why = wish.replace.empty() ? "replaced" : wish.replace;
+        diff.gone.push_back({std::move(instance), why, true, true});
       }
     }
   }

@@ -25,7 +25,8 @@ struct GoneInstance {
 struct ServiceDiff {
   // repair: the spec is the same, but instances are missing, dead or misplaced.
   // settings: routes, published ports, placement or rollout changed, no instance does.
-  enum class Kind { create, replace, scale, repair, settings, keep, remove };
+  // restart: the spec is the same, but all of them are replaced, for a reason of its own (`why`).
+  enum class Kind { create, replace, scale, repair, settings, keep, remove, restart };
   Kind kind = Kind::keep;
   Service service;  // image_id resolved; for `remove`: as committed
   RevisionId revision;
@@ -33,6 +34,14 @@ struct ServiceDiff {
   std::vector<CommittedInstance> kept;
   std::vector<GoneInstance> gone;
   uint32_t missing = 0;  // replicated only: how many new instances are needed
+  std::string why;       // restart: "volume pgdata moves"
+};
+
+// What more is wanted of a service than its spec says.
+struct ServiceWish {
+  const Machine* home = nullptr;  // every instance has to stand there
+  std::string replace;            // why none may stay; empty: they may
+  bool volumes = false;           // so all stand on one machine, which has a pool
 };
 
 // The rollout that is really possible: a service on the host's network cannot bind its ports twice
@@ -45,7 +54,8 @@ struct ServiceDiff {
 // `precondition`: an instance of it stands on a machine that does not answer, so nobody can say
 // whether it runs.
 [[nodiscard]] Result<ServiceDiff> diff_service(Service service, const CommittedService* previous,
-                                               const Eligible& eligible, const Snapshot& snapshot);
+                                               const Eligible& eligible, const Snapshot& snapshot,
+                                               const ServiceWish& wish = {});
 
 // `precondition` as above: what cannot be reached cannot be removed.
 [[nodiscard]] Result<ServiceDiff> diff_removed(const CommittedService& previous,

@@ -42,6 +42,39 @@ Status check_host_ports(const ServiceDiff& diff, const Machine& machine,
   return {};
 }
 
+// Where its data is, or, for new data, where some can be kept.
+Status restrict_to(Eligible& eligible, const Service& service, const ServiceWish& wish,
+                   const Snapshot& snapshot) {
+  if (wish.home == nullptr && !wish.volumes) return {};
+  std::vector<const Machine*> left;
+  for (const Machine* machine : eligible.machines) {
+    if (wish.home != nullptr && machine != wish.home) continue;
+    if (wish.volumes && !snapshot.facts.at(machine->id).pool) {
+      eligible.excluded.push_back(machine->name + " keeps no volumes");
+      continue;
+    }
+    left.push_back(machine);
+  }
+  eligible.machines = std::move(left);
+  if (!eligible.machines.empty()) return {};
+  const std::string name = service.name.str();
+  if (wish.home == nullptr) {
+    return fail(Code::precondition,
+                std::format("no machine that may run service {} keeps volumes", name),
+                "give one a pool: [storage] in its config.toml");
+  }
+  std::string why = "it may not run there";
+  for (const std::string& excluded : eligible.excluded) {
+    if (excluded.starts_with(wish.home->name + " ")) why = excluded;
+  }
+  return fail(Code::precondition,
+              std::format("service {} has to run on {}{}, and {}", name, wish.home->name,
+                          wish.volumes ? ", where its volumes are" : "", why),
+              wish.volumes ? "move it with its volumes: ployzctl migrate apply NAMESPACE/" + name +
+                                 " --to MACHINE"
+                           : "see: ployzctl machine ls");
+}
+
 }  // namespace
 
 std::optional<CommittedService> ServiceLayout::committed() const {
@@ -52,17 +85,54 @@ std::optional<CommittedService> ServiceLayout::committed() const {
   return committed;
 }
 
+Status LayoutBuilder::add_instances(ServiceLayout& layout, std::vector<Placed> placed,
+                                    const ResolvedImage& image) {
+  const ServiceDiff& diff = layout.diff;
+  for (Placed& one : placed) {
+    TRY(check_host_ports(diff, *one.machine, snapshot_.facts.at(one.machine->id)));
+    NewInstance added;
+    added.instance.id = InstanceId(ids_.next());
+    added.instance.machine = one.machine->id;
+    if (diff.service.container.network == NetworkMode::overlay) {
+      added.instance.address = TRY(addresses_.take(*one.machine));
+    }
+    added.why = std::move(one.why);
+    added.pull = !image.present.contains(one.machine->id);
+    layout.added.push_back(std::move(added));
+  }
+  return {};
+}
+
+// The one machine where all instances of a service with new volumes will stand: where the first would.
+Status LayoutBuilder::settle_home(const ServiceDiff& diff, const Eligible& eligible,
+                                  const ResolvedImage& image, ServiceWish& wish) {
+  if (!diff.kept.empty()) {
+    wish.home = find_machine(snapshot_, diff.kept.front().machine);
+    return {};
+  }
+  Load load = load_;
+  const SpreadRequest first{&diff.service, &eligible, &image, 1, {}, leaving(diff.gone), false};
+  wish.home = TRY(place(first, snapshot_, load)).placed.front().machine;
+  return {};
+}
+
 Result<ServiceLayout> LayoutBuilder::lay_out(const Service& service,
-                                             const CommittedService* previous) {
-  const Eligible eligible = TRY(eligible_machines(service, snapshot_));
-  const ResolvedImage image =
-      TRY(resolve_image(service.container.image, eligible.machines, snapshot_));
+                                             const CommittedService* previous, ServiceWish wish) {
+  Eligible eligible = TRY(eligible_machines(service, snapshot_));
+  TRY(restrict_to(eligible, service, wish, snapshot_));
+  const std::string& exactly = service.container.image_id;
+  const ResolvedImage image = TRY(resolve_image(
+      exactly.empty() ? service.container.image : exactly, eligible.machines, snapshot_));
   Service resolved = service;
   resolved.container.image_id = image.id;
 
   ServiceLayout layout;
-  layout.diff = TRY(diff_service(std::move(resolved), previous, eligible, snapshot_));
+  layout.diff = TRY(diff_service(std::move(resolved), previous, eligible, snapshot_, wish));
   const ServiceDiff& diff = layout.diff;
+  if (wish.volumes && wish.home == nullptr && diff.missing > 0) {
+    TRY(settle_home(diff, eligible, image, wish));
+    TRY(restrict_to(eligible, service, wish, snapshot_));
+  }
   const SpreadRequest request{&diff.service,
                               &eligible,
                               &image,
@@ -72,18 +142,7 @@ Result<ServiceLayout> LayoutBuilder::lay_out(const Service& service,
                               one_per_machine(diff.service)};
   Spread spread = TRY(place(request, snapshot_, load_));
   layout.excluded = std::move(spread.excluded);
-  for (Placed& placed : spread.placed) {
-    TRY(check_host_ports(diff, *placed.machine, snapshot_.facts.at(placed.machine->id)));
-    NewInstance added;
-    added.instance.id = InstanceId(ids_.next());
-    added.instance.machine = placed.machine->id;
-    if (service.container.network == NetworkMode::overlay) {
-      added.instance.address = TRY(addresses_.take(*placed.machine));
-    }
-    added.why = std::move(placed.why);
-    added.pull = !image.present.contains(placed.machine->id);
-    layout.added.push_back(std::move(added));
-  }
+  TRY(add_instances(layout, std::move(spread.placed), image));
   return layout;
 }
 

@@ -1,53 +1,61 @@
+#include <algorithm>
 #include <format>
+#include <set>
 
-#include "base/ulid.h"
-#include "plan/changes.h"
-#include "plan/deploy.h"
-#include "plan/layout.h"
+#include "plan/carry_over.h"
 #include "plan/participants.h"
-#include "plan/steps.h"
+#include "plan/planners.h"
+#include "plan/step_list.h"
+#include "plan/volume_layout.h"
 
 namespace ployz {
+namespace {
+
+// All data of the namespace, of former commits too, except what another namespace maps.
+void delete_volumes(Plan& plan, const Snapshot& snapshot) {
+  std::set<DatasetId> others;
+  for (const auto& [name, entry] : snapshot.newest) {
+    if (name == plan.name_space) continue;
+    for (const CommittedVolume& volume : entry.commit.volumes) others.insert(volume.dataset);
+  }
+  StepIds before;
+  for (const Step& step : plan.cleanup) before.push_back(step.id);
+  for (const auto& [machine, facts] : snapshot.facts) {
+    for (const Dataset& dataset : facts.datasets) {
+      if (dataset.spec.name_space != plan.name_space || others.contains(dataset.spec.id)) continue;
+      StepList(plan).cleanup(machine, Target::agent, DestroyDataset{dataset.spec.id}, before);
+    }
+  }
+  for (const CommittedVolume& volume : plan.commit->volumes) {
+    plan.changes.push_back({Change::Kind::remove, "volume " + volume.spec.name.str(),
+                            "is deleted, with its snapshots"});
+  }
+  plan.commit->volumes.clear();
+}
+
+}  // namespace
 
 Result<Plan> plan_namespace_rm(const NamespaceRmRequest& request, const Snapshot& snapshot,
                                const PlanIdentity& identity) {
-  const Commit* previous = live_commit(snapshot, request.name_space);
-  if (previous == nullptr) {
-    const bool existed = newest_entry(snapshot, request.name_space) != nullptr;
-    return fail(Code::not_found,
-                std::format("namespace {} {}", request.name_space.str(),
-                            existed ? "is removed already" : "does not exist"),
-                "list the namespaces with: ployzctl namespace ls");
+  const CommitEntry* entry = newest_entry(snapshot, request.name_space);
+  // Its volumes outlive a namespace, so they can be deleted later.
+  const bool leftovers = request.volumes && entry != nullptr && !entry->commit.volumes.empty();
+  if (!leftovers) TRY(living(snapshot, request.name_space));
+  NextState next;
+  next.plan_kind = "namespace_rm";
+  next.commit_kind = CommitKind::remove;
+  next.name_space = request.name_space;
+  next.always_commit = true;
+  Plan plan = TRY(plan_next_state(next, snapshot, identity));
+  plan.commit->removed = true;
+  if (request.volumes) {
+    delete_volumes(plan, snapshot);
+  } else {
+    for (const CommittedVolume& volume : plan.commit->volumes) {
+      plan.changes.push_back({Change::Kind::keep, "volume " + volume.spec.name.str(),
+                              "stays, for the next deploy of this namespace"});
+    }
   }
-  if (!previous->volumes.empty()) {
-    return fail(Code::unsupported,
-                std::format("namespace {} has volumes, which this version cannot remove",
-                            request.name_space.str()));
-  }
-  Plan plan;
-  plan.kind = "namespace_rm";
-  plan.name_space = request.name_space;
-  plan.expected_sequence = newest_entry(snapshot, request.name_space)->sequence;
-  std::vector<ServiceLayout> layouts;
-  for (const CommittedService& committed : previous->services) {
-    layouts.push_back({TRY(diff_removed(committed, snapshot)), {}, {}});
-  }
-  plan.changes = describe_changes(layouts, snapshot);
-  const auto participants = TRY(router_participants(snapshot));
-  for (Change& change : describe_silent(snapshot)) plan.changes.push_back(std::move(change));
-
-  Commit commit;
-  commit.id = CommitId(SeededIds(snapshot.now_ms, identity.seed).next());
-  commit.name_space = plan.name_space;
-  commit.operation = identity.operation;
-  commit.kind = CommitKind::remove;
-  commit.parent_sequence = plan.expected_sequence;
-  commit.created_at_ms = snapshot.now_ms;
-  commit.removed = true;
-  plan.commit = std::move(commit);
-  for (const Machine* machine : participants)
-    plan.claims.push_back({machine->id, {}, {}, {}, {}, true});
-  add_cleanup(plan, layouts, participants);
   TRY(validate(plan));
   return plan;
 }

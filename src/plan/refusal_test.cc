@@ -144,14 +144,14 @@ const std::vector<Refusal> kMachinesAndSections = {
      },
      Code::precondition, "has no free address left"},
     {"Promote",
-     [](World&, DeployRequest& r) { r.manifest.promote = PromoteSection{NamespaceName("b")}; },
-     Code::unsupported, "cannot do [promote] yet"},
+     [](World&, DeployRequest& r) { r.manifest.promote = PromoteSection{NamespaceName("b"), {}}; },
+     Code::not_found, "namespace b does not exist"},
     {"Volumes",
      [](World&, DeployRequest& r) {
        r.manifest.volumes.resize(1);
        r.manifest.volumes[0].name = VolumeName("data");
      },
-     Code::unsupported, "cannot do volumes yet"},
+     Code::precondition, "no machine can keep volume data"},
 };
 
 class PlanRefusal : public ::testing::TestWithParam<Refusal> {};

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "plan/deploy.h"
+#include "plan/planners.h"
 
 namespace ployz::testing {
 
@@ -72,6 +72,13 @@ struct World {
     for (auto& [machine, facts] : snapshot.facts) facts.images[reference] = std::string(id);
     return *this;
   }
+  // Every machine can keep volumes.
+  World& pools(uint64_t size_bytes = 100ull << 30) {
+    for (auto& [machine, facts] : snapshot.facts) {
+      facts.pool = StoragePool{"btrfs", false, size_bytes, size_bytes, 1000};
+    }
+    return *this;
+  }
   World& silence(int number, std::string why = "no answer") {
     const MachineId id = machine(number).id;
     snapshot.facts.erase(id);
@@ -88,6 +95,8 @@ struct World {
     if (!plan.commit) return;
     uint64_t& sequence = ++last_sequence;
     snapshot.newest[plan.name_space] = {sequence, *plan.commit};
+    auto& history = snapshot.history[plan.name_space];
+    history.insert(history.begin(), {sequence, *plan.commit});
     for (const auto* steps : {&plan.apply, &plan.cleanup}) {
       for (const Step& step : *steps) perform(step);
     }
@@ -113,9 +122,48 @@ struct World {
     auto& instances = snapshot.facts.at(step.machine).instances;
     if (const auto* run = std::get_if<RunInstance>(&step.action)) {
       instances.push_back({run->instance, run->name_space, run->service, run->revision,
-                           OperationId("op"), run->address, InstanceState::running, 0, 0});
+                           OperationId("op"), run->address, InstanceState::running, 0, 0,
+                           run->datasets});
     } else if (const auto* remove = std::get_if<RemoveInstance>(&step.action)) {
       std::erase_if(instances, [&](const FoundInstance& i) { return i.id == remove->instance; });
+    } else {
+      perform_data(step);
+    }
+  }
+
+  // Datasets, without content.
+  void perform_data(const Step& step) {
+    auto& datasets = snapshot.facts.at(step.machine).datasets;
+    const auto add = [&](const DatasetSpec& spec, std::optional<DatasetOrigin> origin) {
+      const auto same = [&](const Dataset& each) { return each.spec.id == spec.id; };
+      if (std::ranges::any_of(datasets, same)) return;
+      datasets.push_back({spec, std::move(origin), snapshot.now_ms, 0, {}});
+    };
+    const auto mark = [&](const DatasetId& id, const SnapshotName& name) {
+      for (Dataset& each : datasets) {
+        if (each.spec.id == id && each.snapshot(name) == nullptr) {
+          each.snapshots.push_back({name, id.str() + "@" + name.str(), snapshot.now_ms});
+        }
+      }
+    };
+    if (const auto* ensure = std::get_if<EnsureDataset>(&step.action)) add(ensure->spec, {});
+    if (const auto* clone = std::get_if<CloneDataset>(&step.action)) add(clone->spec, clone->source);
+    if (const auto* receive = std::get_if<ReceiveDataset>(&step.action)) {
+      add(receive->spec, receive->source);
+      mark(receive->spec.id, receive->source.snapshot);
+    }
+    if (const auto* taken = std::get_if<SnapshotDatasets>(&step.action)) {
+      for (const DatasetId& id : taken->datasets) mark(id, taken->snapshot);
+    }
+    if (const auto* gone = std::get_if<DestroySnapshots>(&step.action)) {
+      for (Dataset& each : datasets) {
+        if (!std::ranges::contains(gone->datasets, each.spec.id)) continue;
+        std::erase_if(each.snapshots,
+                      [&](const DatasetSnapshot& one) { return one.name == gone->snapshot; });
+      }
+    }
+    if (const auto* gone = std::get_if<DestroyDataset>(&step.action)) {
+      std::erase_if(datasets, [&](const Dataset& each) { return each.spec.id == gone->dataset; });
     }
   }
 };
