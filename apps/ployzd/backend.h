@@ -31,6 +31,14 @@ class Backend : public ApiService {
   Result<Plan> namespace_rm_preview(const NamespaceRmRequest& request) override;
   Result<Operation> namespace_rm(const NamespaceRmRequest& request, const EventSink& events,
                                  std::stop_token cancel) override;
+  Result<Plan> change_preview(const ChangeRequest& request) override;
+  Result<Operation> change(const ChangeRequest& request, const EventSink& events,
+                           std::stop_token cancel) override;
+  Result<PreparedReport> prepare(const ChangeRequest& request, uint64_t ttl_ms) override;
+  Result<Operation> apply_prepared(const OperationId& id, const EventSink& events,
+                                   std::stop_token cancel) override;
+  Result<VolumesReport> volumes(const NamespaceName& name) override;
+  Result<Manifest> manifest_of(const NamespaceName& name) override;
   Result<std::vector<NamespaceReport>> namespaces() override;
   Result<NamespaceReport> namespace_inspect(const NamespaceName& name) override;
   Result<std::vector<CommitEntry>> log(const NamespaceName& name, size_t limit) override;

@@ -33,8 +33,9 @@ HttpRequest json_request(std::string target, const Json& body) {
 }
 
 HttpRequest manifest_request(std::string_view path, const ManifestBody& manifest) {
-  auto request = request_of("POST", std::format("{}?whole={}&file={}", path,
-                                                manifest.whole_namespace, escaped(manifest.file)));
+  auto request = request_of("POST", std::format("{}?whole={}&file={}&state={}", path,
+                                                manifest.whole_namespace, escaped(manifest.file),
+                                                escaped(manifest.state)));
   request.headers = {{"Content-Type", manifest.canonical ? std::string(kCanonicalManifest)
                                                          : "application/octet-stream"}};
   request.body = manifest.text;
@@ -220,6 +221,32 @@ Status ApiClient::logs(const LogsRequest& request, const LogSink& sink,
 
 Result<Json> ApiClient::deploy_preview(const ManifestBody& manifest) const {
   return call(manifest_request("/v1/deploy/preview", manifest));
+}
+
+Result<Json> ApiClient::volumes(std::string_view name_space) const {
+  return get(std::format("/v1/volumes?namespace={}", escaped(name_space)));
+}
+
+Result<Json> ApiClient::manifest_of(std::string_view name) const {
+  return get(std::format("/v1/namespaces/{}/manifest", escaped(name)));
+}
+
+Result<Json> ApiClient::change_preview(const ChangeRequest& request) const {
+  return call(json_request("/v1/changes/preview", to_json(request)));
+}
+
+Result<Json> ApiClient::prepare(const ChangeRequest& request, uint64_t ttl_ms) const {
+  return call(
+      json_request(std::format("/v1/changes/prepare?ttl_ms={}", ttl_ms), to_json(request)));
+}
+
+Result<Json> ApiClient::change_namespace(const ChangeRequest& request,
+                                         const EventSink& events) const {
+  return change(json_request("/v1/changes", to_json(request)), events);
+}
+
+Result<Json> ApiClient::apply_prepared(std::string_view id, const EventSink& events) const {
+  return change(request_of("POST", std::format("/v1/prepared/{}/apply", escaped(id))), events);
 }
 
 Result<Json> ApiClient::namespace_rm_preview(std::string_view name, bool volumes) const {

@@ -25,6 +25,7 @@ struct ManifestBody {
   std::string file = "<stdin>";  // names it in messages
   bool canonical = false;
   bool whole_namespace = true;  // DeployRequest::whole_namespace
+  std::string state;            // DeployRequest::state, as it is written; empty: none
 };
 
 class ApiClient {
@@ -55,6 +56,10 @@ class ApiClient {
   [[nodiscard]] Status logs(const LogsRequest& request, const LogSink& sink,
                             std::stop_token stop) const;
 
+  [[nodiscard]] Result<Json> volumes(std::string_view name_space) const;  // empty: of all
+  [[nodiscard]] Result<Json> manifest_of(std::string_view name) const;
+  [[nodiscard]] Result<Json> change_preview(const ChangeRequest& request) const;
+  [[nodiscard]] Result<Json> prepare(const ChangeRequest& request, uint64_t ttl_ms) const;
   [[nodiscard]] Result<Json> deploy_preview(const ManifestBody& manifest) const;
   [[nodiscard]] Result<Json> namespace_rm_preview(std::string_view name, bool volumes) const;
 
@@ -73,6 +78,9 @@ class ApiClient {
   [[nodiscard]] Result<Json> mesh_start(const EventSink& events) const;
   [[nodiscard]] Result<Json> mesh_destroy(bool force, const EventSink& events) const;
   [[nodiscard]] Result<Json> deploy(const ManifestBody& manifest, const EventSink& events) const;
+  [[nodiscard]] Result<Json> change_namespace(const ChangeRequest& request,
+                                              const EventSink& events) const;
+  [[nodiscard]] Result<Json> apply_prepared(std::string_view id, const EventSink& events) const;
   [[nodiscard]] Result<Json> namespace_rm(std::string_view name, bool volumes,
                                           const EventSink& events) const;
   [[nodiscard]] Result<Json> watch(std::string_view operation, const EventSink& events) const;

@@ -44,7 +44,7 @@ void serve_route(const ApiRoute& route, RouteContext& context);
 // Starts the call, tells its events as lines, then how it ended. The call goes on without a listener.
 [[nodiscard]] Status run_call(RouteContext& context, LiveOperations::Call call);
 
-namespace handlers {  // routes_read.cc, routes_change.cc, routes_machine.cc, routes_stream.cc
+namespace handlers {  // routes_read.cc, routes_data.cc, routes_change.cc, routes_machine.cc, routes_stream.cc
 Status status(RouteContext& c);
 Status mesh(RouteContext& c);
 Status machines(RouteContext& c);
@@ -74,6 +74,12 @@ Status mesh_join(RouteContext& c);
 Status mesh_stop(RouteContext& c);
 Status mesh_start(RouteContext& c);
 Status mesh_destroy(RouteContext& c);
+Status change_preview(RouteContext& c);
+Status change(RouteContext& c);
+Status prepare(RouteContext& c);
+Status apply_prepared(RouteContext& c);
+Status volumes(RouteContext& c);
+Status manifest(RouteContext& c);
 Status image_load(RouteContext& c);
 Status image_distribute(RouteContext& c);
 Status image_status(RouteContext& c);

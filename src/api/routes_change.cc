@@ -39,6 +39,11 @@ Result<DeployRequest> deploy_request_of(const ApiRequest& request) {
                 std::format("the manifest is larger than {} bytes", kMaxManifestBytes));
   DeployRequest out;
   out.whole_namespace = TRY(query_bool(request, "whole", true));
+  if (const std::string state = query_text(request, "state"); !state.empty()) {
+    auto parsed = parse_rollback_data(state);
+    if (!parsed) return fail(std::move(parsed).error().at("state"));
+    out.state = *parsed;
+  }
   if (request.content_type == kCanonicalManifest) {
     out.manifest = TRY(manifest_from_json(TRY(parse_json(request.body))));
     TRY(validate(out.manifest));

@@ -35,4 +35,23 @@ Result<std::vector<ImageStatus>> ApiService::image_status(std::string_view) {
   return not_here("image status");
 }
 
+Result<Plan> ApiService::change_preview(const ChangeRequest& request) {
+  return not_here(kind_of(request));
+}
+Result<Operation> ApiService::change(const ChangeRequest& request, const EventSink&,
+                                     std::stop_token) {
+  return not_here(kind_of(request));
+}
+Result<PreparedReport> ApiService::prepare(const ChangeRequest& request, uint64_t) {
+  return not_here(kind_of(request));
+}
+Result<Operation> ApiService::apply_prepared(const OperationId&, const EventSink&,
+                                             std::stop_token) {
+  return not_here("apply-prepared");
+}
+Result<VolumesReport> ApiService::volumes(const NamespaceName&) { return not_here("volume ls"); }
+Result<Manifest> ApiService::manifest_of(const NamespaceName&) {
+  return not_here("render-manifest");
+}
+
 }  // namespace ployz

@@ -18,6 +18,7 @@
 #include "api/types.h"
 #include "base/result.h"
 #include "model/operation.h"
+#include "plan/change_request.h"
 #include "plan/deploy.h"
 
 namespace ployz {
@@ -90,6 +91,22 @@ class ApiService {
   [[nodiscard]] virtual Result<Operation> namespace_rm(const NamespaceRmRequest& request,
                                                        const EventSink& events,
                                                        std::stop_token cancel) = 0;
+
+  // The same for everything else one can ask of a namespace.
+  [[nodiscard]] virtual Result<Plan> change_preview(const ChangeRequest& request);
+  [[nodiscard]] virtual Result<Operation> change(const ChangeRequest& request,
+                                                 const EventSink& events, std::stop_token cancel);
+  // Engine::prepare and apply_prepared.
+  [[nodiscard]] virtual Result<PreparedReport> prepare(const ChangeRequest& request,
+                                                       uint64_t ttl_ms);
+  [[nodiscard]] virtual Result<Operation> apply_prepared(const OperationId& id,
+                                                         const EventSink& events,
+                                                         std::stop_token cancel);
+  // Of one namespace, or of all when the name is empty, asked live; sorted by namespace, volume and
+  // age. Machines that do not answer are named in `silent`.
+  [[nodiscard]] virtual Result<VolumesReport> volumes(const NamespaceName& name);
+  // The manifest that a namespace's newest commit says. `not_found`.
+  [[nodiscard]] virtual Result<Manifest> manifest_of(const NamespaceName& name);
 
   // Live namespaces sorted by name; removed ones are left out.
   [[nodiscard]] virtual Result<std::vector<NamespaceReport>> namespaces() = 0;

@@ -127,6 +127,23 @@ Json to_json(const InstanceReport& report) {
   return out;
 }
 
+Json to_json(const VolumeReport& report) {
+  Json out = to_json(report.dataset);
+  out["machine"] = report.machine.str();
+  out["machine_name"] = report.machine_name;
+  out["referenced"] = !report.volume.empty();
+  out["namespace"] = report.volume.empty() ? report.dataset.spec.name_space.str()
+                                           : report.name_space.str();
+  out["volume"] = report.volume.empty() ? report.dataset.spec.volume.str() : report.volume.str();
+  return out;
+}
+
+Json to_json(const VolumesReport& report) {
+  Json volumes = Json::array();
+  for (const VolumeReport& each : report.volumes) volumes.push_back(to_json(each));
+  return {{"volumes", std::move(volumes)}, {"silent", report.silent}};
+}
+
 Json to_json(const LogChunk& chunk) {
   return {{"instance", chunk.instance.str()}, {"text", chunk.text}};
 }

@@ -16,6 +16,7 @@
 #include "model/commit.h"
 #include "model/machine.h"
 #include "model/names.h"
+#include "model/plan.h"
 #include "ports/containers.h"
 
 namespace ployz {
@@ -107,6 +108,28 @@ struct InstanceReport {
   bool committed = false;  // the namespace's newest commit names it
 };
 
+// A dataset of a machine, with the name that a newest commit gives it.
+struct VolumeReport {
+  Dataset dataset;
+  MachineId machine;
+  std::string machine_name;
+  // Of the newest commit that maps it; empty: only former commits name it, if any.
+  NamespaceName name_space;
+  VolumeName volume;
+};
+
+struct VolumesReport {
+  std::vector<VolumeReport> volumes;
+  std::vector<std::string> silent;  // machines, by name
+};
+
+// A plan that waits to be applied.
+struct PreparedReport {
+  OperationId id;
+  uint64_t expires_at_ms = 0;
+  Plan plan;
+};
+
 struct LogsRequest {
   // An instance, or every instance of a service.
   InstanceId instance;
@@ -141,6 +164,8 @@ struct ExecRequest {
 [[nodiscard]] Json to_json(const EndpointReport& report);
 [[nodiscard]] Json to_json(const NamespaceReport& report);
 [[nodiscard]] Json to_json(const InstanceReport& report);
+[[nodiscard]] Json to_json(const VolumeReport& report);
+[[nodiscard]] Json to_json(const VolumesReport& report);
 [[nodiscard]] Json to_json(const LogChunk& chunk);
 [[nodiscard]] Json to_json(const ExecRequest& request);
 [[nodiscard]] Json to_json(const ExecResult& result);

@@ -15,7 +15,9 @@
 namespace ployz::cli {
 
 // What a value names, for completion.
-enum class Names { nothing, file, name_space, machine, operation, instance, context, service };
+enum class Names {
+  nothing, file, name_space, machine, operation, instance, context, service, volume, commit
+};
 
 struct OptionSpec {
   std::string name;   // long, without dashes

@@ -9,6 +9,12 @@ namespace ployz::cli {
 [[nodiscard]] CommandSpec mesh_command();
 [[nodiscard]] CommandSpec machine_command();
 [[nodiscard]] CommandSpec deploy_command();
+[[nodiscard]] CommandSpec branch_command();
+[[nodiscard]] CommandSpec promote_command();
+[[nodiscard]] CommandSpec rollback_command();
+[[nodiscard]] CommandSpec migrate_command();
+[[nodiscard]] CommandSpec fork_volume_command();
+[[nodiscard]] CommandSpec volume_command();
 [[nodiscard]] CommandSpec namespace_command();
 [[nodiscard]] CommandSpec log_command();
 [[nodiscard]] CommandSpec show_command();

@@ -84,6 +84,10 @@ std::vector<std::string> names_from_cluster(Session& session, Names names) {
     collect((*client)->instances(""), "instances", [](const Json& item) {
       return text_of(item, "namespace") + "/" + text_of(item, "service");
     });
+  if (names == Names::volume)
+    collect((*client)->volumes(""), "volumes", [](const Json& item) {
+      return text_of(item, "namespace") + "/" + text_of(item, "volume");
+    });
   std::ranges::sort(out);
   out.erase(std::ranges::unique(out).begin(), out.end());
   return out;

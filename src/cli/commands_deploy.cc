@@ -29,6 +29,7 @@ Result<ManifestBody> read_manifest(Session& session, const Args& args) {
     body.file = file;
   }
   if (body.text.size() > kMaxManifestBytes) TRY(too_large(body.file));
+  body.state = args.get("state");
   // Errors of the file are told here, with its lines, whether or not a daemon answers.
   TRY(parse_manifest(body.text, body.file));
   return body;
@@ -113,6 +114,9 @@ Result<Answer> run_service(Session& session, const Args& args) {
 CommandSpec deploy_command() {
   const OptionSpec file{"file", 'f', "FILE",     "the manifest, TOML or JSON; - is stdin",
                         false,  {},  Names::file};
+  const OptionSpec state{"state", 0, "STATE",
+                         "the data, when the manifest goes back to an earlier commit", false,
+                         {"last", "commit", "keep"}};
   const OptionSpec dry_run{"dry-run", 'n', "", "only show what would be done"};
   return {
       .name = "deploy",
@@ -121,14 +125,15 @@ CommandSpec deploy_command() {
           "Phases: plan, lock, probe, apply, commit, flip, cleanup. Whatever fails "
           "before the commit is undone and\nthe previous commit serves on. Ctrl-C "
           "aborts and waits for the outcome.",
-      .examples = {"ployzctl deploy -f shop.toml", "ployzctl deploy -f shop.toml --dry-run"},
-      .options = {file, dry_run},
+      .examples = {"ployzctl deploy -f shop.toml", "ployzctl deploy -f shop.toml --dry-run",
+                   "ployzctl deploy -f promote.toml"},
+      .options = {file, dry_run, state},
       .run = run_deploy,
       .children = {
           {.name = "preview",
            .summary = "What a deploy would do; changes nothing",
            .examples = {"ployzctl deploy preview -f shop.toml"},
-           .options = {file},
+           .options = {file, state},
            .run = run_preview},
           {.name = "service",
            .summary = "Deploy one service from flags; the others stay as they are",

@@ -55,6 +55,21 @@ std::string_view meaning_of(Outcome outcome) {
   return "";
 }
 
+// "sent 1.2 GiB in 3 rounds, writers paused 12 ms, no writer for 820 ms"
+std::string measured_text(const Json& measured) {
+  std::vector<std::string> parts;
+  if (measured.contains("bytes_sent"))
+    parts.push_back(std::format("sent {} in {} rounds", format_bytes(number_of(measured, "bytes_sent")),
+                                number_of(measured, "rounds")));
+  if (measured.contains("paused_ms"))
+    parts.push_back("writers paused " + format_duration(number_of(measured, "paused_ms")));
+  if (measured.contains("write_downtime_ms"))
+    parts.push_back("no writer for " + format_duration(number_of(measured, "write_downtime_ms")));
+  std::string text;
+  for (const auto& part : parts) text += (text.empty() ? "" : ", ") + part;
+  return text.empty() ? text : text + "\n";
+}
+
 }  // namespace
 
 std::string text_of(const Json& object, std::string_view key) {
@@ -92,7 +107,7 @@ std::string render_changes(const Json& changes, const Style& style) {
     if (kind == "create" || kind == "route" || kind == "scale") {
       color = Color::green;
       sign = "+";
-    } else if (kind == "replace") {
+    } else if (kind == "replace" || kind == "data") {
       color = Color::yellow;
       sign = "~";
     } else if (kind == "remove") {
@@ -121,6 +136,7 @@ Answer operation_answer(Session& session, Json operation) {
                              text_of(operation, "namespace"),
                              colored(to_string(outcome), color_of(outcome), style),
                              meaning_of(outcome), took, text_of(operation, "id"));
+  answer.text += measured_text(object_of(operation, "measured"));
   std::string silent;
   for (const Json& machine : list_of(operation, "unconfirmed"))
     if (machine.is_string()) silent += (silent.empty() ? "" : ", ") + machine.get<std::string>();
@@ -148,6 +164,30 @@ Answer preview_answer(Session& session, Json preview) {
   if (!steps.empty()) answer.text += "\n" + steps.render(session.style());
   answer.document = std::move(preview);
   return answer;
+}
+
+Result<Answer> change_answer(Session& session, const ChangeRequest& request, bool preview) {
+  if (preview) {
+    const auto* client = TRY(session.client());
+    return preview_answer(session, TRY(client->change_preview(request)));
+  }
+  return operation_answer(session,
+                          TRY(session.change([&](const ApiClient& client, const EventSink& events) {
+                            return client.change_namespace(request, events);
+                          })));
+}
+
+Result<VolumePath> parse_volume_path(std::string_view text) {
+  const size_t slash = text.find('/');
+  if (slash == std::string_view::npos) {
+    return fail(Code::invalid, std::format("'{}' is not NAMESPACE/VOLUME", text),
+                "list them: ployzctl volume ls");
+  }
+  VolumePath path{NamespaceName(std::string(text.substr(0, slash))),
+                  VolumeName(std::string(text.substr(slash + 1)))};
+  TRY(check_dns_label(path.name_space.str(), "namespace name"));
+  TRY(check_volume_name(path.volume.str(), "volume name"));
+  return path;
 }
 
 Result<ServicePath> parse_service_path(std::string_view text) {

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/json.h"
+#include "plan/change_request.h"
 #include "cli/command.h"
 #include "cli/session.h"
 
@@ -27,6 +28,17 @@ const Json& object_of(Json&& object, std::string_view key) = delete;
 // "web  3 instances  replaced …" lines of a preview or an operation.
 [[nodiscard]] std::string render_changes(const Json& changes, const Style& style);
 [[nodiscard]] Answer preview_answer(Session& session, Json preview);
+
+// Runs one change of a namespace, or with --dry-run only shows it.
+[[nodiscard]] Result<Answer> change_answer(Session& session, const ChangeRequest& request,
+                                           bool preview);
+
+// "shop/pgdata" → namespace and volume, both there. `invalid` otherwise.
+struct VolumePath {
+  NamespaceName name_space;
+  VolumeName volume;
+};
+[[nodiscard]] Result<VolumePath> parse_volume_path(std::string_view text);
 
 // "shop/web" → namespace and service; the service may be absent. `invalid` otherwise.
 struct ServicePath {

@@ -42,7 +42,8 @@ const CommandSpec& command_tree() {
             "pending.",
         .examples = {"ployzctl dev up", "ployzctl deploy -f shop.toml", "ployzctl ps"},
         .children = {daemon_command(), mesh_command(), machine_command(), deploy_command(),
-                     namespace_command(), log_command(), show_command(), ps_command(), op_command(),
+                     branch_command(), promote_command(), rollback_command(), migrate_command(),
+                     fork_volume_command(), volume_command(), namespace_command(), log_command(), show_command(), ps_command(), op_command(),
                      image_command(), logs_command(), exec_command(), status_command(),
                      context_command(), dev_command(), completion_command()}};
     for (auto& command : internal_commands()) root.children.push_back(std::move(command));

@@ -1,4 +1,4 @@
-// Field lists (codec.h) of the types of manifest.h. For the .cc files of src/model/ only.
+// Field lists (codec.h) of the types of manifest.h. For the .cc files of src/model/ and src/plan/ only.
 #pragma once
 
 #include "model/manifest.h"

@@ -1,5 +1,6 @@
 #include "model/operation.h"
 
+#include "model/measured.h"
 #include "model/plan_fields.h"
 
 namespace ployz {
@@ -169,6 +170,7 @@ Json to_json(const Operation& operation, bool with_plan) {
   writer.field("changes", operation.plan.changes);
   Json json = writer.take();
   add_step_texts(json["steps"], operation.plan);
+  json["measured"] = measured(operation);
   return json;
 }
 
@@ -182,6 +184,8 @@ Result<Operation> operation_from_json(const Json& json) {
     operation.plan.kind = operation.kind;
     operation.plan.name_space = operation.name_space;
     reader.field("changes", operation.plan.changes);
+    Json measured;  // told, not kept
+    reader.optional_field("measured", measured);
   }
   return reader.finish(std::move(operation));
 }

@@ -17,6 +17,11 @@ Result<const Commit*> living(const Snapshot& snapshot, const NamespaceName& name
               "list the namespaces with: ployzctl namespace ls");
 }
 
+bool changes_state(const Commit& commit) {
+  return commit.kind != CommitKind::snapshot && commit.kind != CommitKind::prune &&
+         commit.kind != CommitKind::fence;
+}
+
 NextState as_it_is(const Commit& commit, std::string plan_kind, CommitKind kind) {
   NextState next;
   next.plan_kind = std::move(plan_kind);

@@ -12,6 +12,8 @@ namespace ployz {
 
 // The newest commit of a namespace that lives. `not_found`.
 [[nodiscard]] Result<const Commit*> living(const Snapshot& snapshot, const NamespaceName& name);
+// Those that change neither what is served nor what volumes hold are no step to go back over.
+[[nodiscard]] bool changes_state(const Commit& commit);
 // Everything as it is: services untouched, volumes kept. The base of plans that change one thing.
 [[nodiscard]] NextState as_it_is(const Commit& commit, std::string plan_kind, CommitKind kind);
 // The manifest that would say this.

@@ -12,12 +12,6 @@ namespace {
 
 using History = std::vector<CommitEntry>;  // newest first
 
-// Commits that change neither what is served nor what volumes hold are no step to go back over.
-bool changes_state(const Commit& commit) {
-  return commit.kind != CommitKind::snapshot && commit.kind != CommitKind::prune &&
-         commit.kind != CommitKind::fence;
-}
-
 Result<const History*> history_of(const Snapshot& snapshot, const NamespaceName& name) {
   const auto found = snapshot.history.find(name);
   if (found != snapshot.history.end() && !found->second.empty()) return &found->second;

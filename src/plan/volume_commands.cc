@@ -60,10 +60,12 @@ Kept kept_states(const VolumePruneRequest& request, const Snapshot& snapshot) {
   Kept kept{mapped(snapshot), {}};
   const auto history = snapshot.history.find(request.name_space);
   if (history == snapshot.history.end()) return kept;
-  for (size_t i = 0; i < history->second.size() && i <= request.keep; ++i) {
-    const Commit& commit = history->second[i].commit;
+  size_t states = 0;
+  for (const CommitEntry& entry : history->second) {
+    const Commit& commit = entry.commit;
     kept.snapshots.insert(commit.id.str());
     for (const CommittedVolume& volume : commit.volumes) kept.datasets.insert(volume.dataset);
+    if (changes_state(commit) && ++states > request.keep) break;
   }
   return kept;
 }

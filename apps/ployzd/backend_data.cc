@@ -1,0 +1,92 @@
+// What moves data: plans of the engine, and the datasets that machines tell of.
+#include <algorithm>
+#include <format>
+#include <tuple>
+
+#include "backend.h"
+#include "plan/participants.h"
+
+namespace ployz {
+namespace {
+
+Request engine_request(const ChangeRequest& request) {
+  return std::visit([](const auto& one) { return Request(one); }, request);
+}
+
+// The name that a newest commit gives a dataset.
+void name_it(VolumeReport& report, const Snapshot& snapshot) {
+  for (const auto& [name, entry] : snapshot.newest) {
+    for (const CommittedVolume& volume : entry.commit.volumes) {
+      if (volume.dataset != report.dataset.spec.id) continue;
+      report.name_space = name;
+      report.volume = volume.spec.name;
+      return;
+    }
+  }
+}
+
+}  // namespace
+
+Result<Plan> Backend::change_preview(const ChangeRequest& request) {
+  return TRY(node_.member())->engine().preview(engine_request(request));
+}
+
+Result<Operation> Backend::change(const ChangeRequest& request, const EventSink& events,
+                                  std::stop_token cancel) {
+  return TRY(node_.member())->engine().run(engine_request(request), events, std::move(cancel));
+}
+
+Result<PreparedReport> Backend::prepare(const ChangeRequest& request, uint64_t ttl_ms) {
+  PreparedPlan plan = TRY(TRY(node_.member())
+                              ->engine()
+                              .prepare(engine_request(request), std::chrono::milliseconds(ttl_ms)));
+  return PreparedReport{plan.id, plan.expires_at_ms, std::move(plan.plan)};
+}
+
+Result<Operation> Backend::apply_prepared(const OperationId& id, const EventSink& events,
+                                          std::stop_token cancel) {
+  return TRY(node_.member())->engine().apply_prepared(id, events, std::move(cancel));
+}
+
+Result<VolumesReport> Backend::volumes(const NamespaceName& name) {
+  SnapshotQuery query;
+  query.datasets = true;
+  const Snapshot snapshot = TRY(TRY(node_.member())->engine().snapshot(query));
+  VolumesReport reports;
+  for (const Machine& machine : snapshot.machines) {
+    const auto facts = snapshot.facts.find(machine.id);
+    if (facts == snapshot.facts.end()) {
+      reports.silent.push_back(machine.name);
+      continue;
+    }
+    for (const Dataset& dataset : facts->second.datasets) {
+      VolumeReport report{dataset, machine.id, machine.name, {}, {}};
+      name_it(report, snapshot);
+      const NamespaceName& owner =
+          report.name_space.empty() ? dataset.spec.name_space : report.name_space;
+      if (name.empty() || owner == name) reports.volumes.push_back(std::move(report));
+    }
+  }
+  std::ranges::sort(reports.volumes, {}, [](const VolumeReport& report) {
+    const DatasetSpec& spec = report.dataset.spec;
+    return std::tuple(spec.name_space, spec.volume, report.dataset.created_at_ms, spec.id);
+  });
+  return reports;
+}
+
+Result<Manifest> Backend::manifest_of(const NamespaceName& name) {
+  const NamespaceReport report = TRY(namespace_inspect(name));
+  Manifest manifest;
+  manifest.name_space = name;
+  for (const CommittedService& committed : report.newest.commit.services) {
+    manifest.services.push_back(committed.service);
+    manifest.services.back().container.image_id.clear();
+  }
+  for (const CommittedVolume& volume : report.newest.commit.volumes) {
+    manifest.volumes.push_back(volume.spec);
+  }
+  normalise(manifest);
+  return manifest;
+}
+
+}  // namespace ployz

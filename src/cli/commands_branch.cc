@@ -1,0 +1,202 @@
+// branch, fork-volume: another namespace, or another volume, that starts from what is there.
+#include <charconv>
+#include <format>
+
+#include "cli/commands.h"
+#include "cli/render.h"
+#include "model/manifest_render.h"
+
+namespace ployz::cli {
+namespace {
+
+Result<NamespaceName> namespace_arg(const Args& args, const std::string& name) {
+  const auto text = args.get(name);
+  TRY(check_dns_label(text, "namespace name"));
+  return NamespaceName(text);
+}
+
+// "--volume pgdata=branch"
+template <class Name>
+Status add_modes(const Args& args, const std::string& option, std::map<Name, BranchMode>& modes) {
+  for (const std::string& text : args.all(option)) {
+    const size_t equal = text.find('=');
+    const auto mode = parse_branch_mode(equal == std::string::npos ? "" : text.substr(equal + 1));
+    if (equal == 0 || !mode) {
+      return fail(Code::invalid, std::format("--{}: '{}' is not NAME=branch or NAME=fresh", option, text));
+    }
+    modes[Name(text.substr(0, equal))] = *mode;
+  }
+  return {};
+}
+
+Result<std::optional<Consistency>> consistency_of(const Args& args) {
+  if (!args.has("consistency")) return std::nullopt;
+  return TRY(parse_consistency(args.get("consistency")));
+}
+
+Result<BranchRequest> branch_request(const Args& args) {
+  BranchRequest request;
+  request.source = TRY(namespace_arg(args, "SOURCE"));
+  request.target = TRY(namespace_arg(args, "TARGET"));
+  request.service_mode = TRY(parse_branch_mode(args.get_or("service-mode", "branch")));
+  request.volume_mode = TRY(parse_branch_mode(args.get_or("volume-mode", "fresh")));
+  TRY(add_modes(args, "service", request.services));
+  TRY(add_modes(args, "volume", request.volumes));
+  request.consistency = TRY(consistency_of(args));
+  return request;
+}
+
+Result<Answer> run_preview(Session& session, const Args& args) {
+  return change_answer(session, TRY(branch_request(args)), true);
+}
+
+Result<Answer> run_apply(Session& session, const Args& args) {
+  return change_answer(session, TRY(branch_request(args)), args.has("dry-run"));
+}
+
+// "15m", "2h"; plain numbers are seconds.
+Result<uint64_t> lifetime_of(const Args& args) {
+  constexpr uint64_t kFallbackMs = 15 * 60'000;
+  if (!args.has("expires-in")) return kFallbackMs;
+  const auto text = args.get("expires-in");
+  uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  const std::string_view unit(end, text.data() + text.size());
+  const uint64_t factor = unit.empty() || unit == "s" ? 1000
+                          : unit == "m"               ? 60'000
+                          : unit == "h"               ? 3'600'000
+                                                      : 0;
+  constexpr uint64_t kMostMs = 7ull * 86'400'000;
+  if (error != std::errc() || factor == 0 || number == 0 || number > kMostMs / factor) {
+    return fail(Code::invalid, std::format("--expires-in: '{}' is not a time up to 168h", text),
+                "as in 90s, 15m or 2h");
+  }
+  return number * factor;
+}
+
+Result<Answer> run_prepare(Session& session, const Args& args) {
+  const auto request = TRY(branch_request(args));
+  const uint64_t ttl_ms = TRY(lifetime_of(args));
+  const auto* client = TRY(session.client());
+  Json document = TRY(client->prepare(request, ttl_ms));
+  Answer answer;
+  answer.text = render_changes(list_of(document, "changes"), session.style());
+  answer.text += render_fields(
+      {{"prepared_deploy_id", text_of(document, "prepared_deploy_id")},
+       {"expires_at", format_time(number_of(document, "expires_at_ms"))},
+       {"apply it with", "ployzctl branch apply-prepared " + text_of(document, "prepared_deploy_id")}},
+      session.style());
+  document["expires_at"] = format_time(number_of(document, "expires_at_ms"));
+  answer.document = std::move(document);
+  return answer;
+}
+
+Result<Answer> run_apply_prepared(Session& session, const Args& args) {
+  const auto id = args.get("ID");
+  return operation_answer(session,
+                          TRY(session.change([&](const ApiClient& client, const EventSink& events) {
+                            return client.apply_prepared(id, events);
+                          })));
+}
+
+Result<Answer> run_render(Session& session, const Args& args) {
+  const auto request = TRY(branch_request(args));
+  const auto* client = TRY(session.client());
+  const Json document = TRY(client->manifest_of(request.source.str()));
+  Manifest manifest = TRY(manifest_from_json(object_of(document, "manifest")));
+  manifest.name_space = request.target;
+  for (Service& service : manifest.services) {
+    service.routes.clear();
+    service.publish.clear();
+  }
+  const auto text = to_toml(manifest);
+  return Answer{{{"manifest", text}}, text};
+}
+
+Result<Answer> run_fork(Session& session, const Args& args) {
+  const auto from = TRY(parse_volume_path(args.get("VOLUME")));
+  const auto to = TRY(parse_volume_path(args.get("NEW")));
+  const ForkVolumeRequest request{from.name_space, from.volume, to.name_space, to.volume,
+                                  TRY(consistency_of(args))};
+  return change_answer(session, request, args.has("dry-run"));
+}
+
+OptionSpec consistency_option() {
+  return {"consistency", 0, "HOW",
+          "writers stand still for the moment of the snapshot, or not (pause when several volumes)",
+          false, {"pause", "crash"}};
+}
+
+std::vector<OptionSpec> branch_options() {
+  return {{"service-mode", 0, "MODE", "of services not named: the image that runs, or what its tag "
+                                      "names now (branch)", false, {"branch", "fresh"}},
+          {"volume-mode", 0, "MODE", "of volumes not named: a copy-on-write clone, or empty (fresh)",
+           false, {"branch", "fresh"}},
+          {"service", 0, "NAME=MODE", "of one service", true},
+          {"volume", 0, "NAME=MODE", "of one volume", true},
+          consistency_option()};
+}
+
+std::vector<OptionSpec> with(std::vector<OptionSpec> options, OptionSpec more) {
+  options.push_back(std::move(more));
+  return options;
+}
+
+}  // namespace
+
+CommandSpec branch_command() {
+  const std::vector<PositionalSpec> both{
+      {"SOURCE", "the namespace to branch", true, false, Names::name_space},
+      {"TARGET", "the new namespace"}};
+  const OptionSpec dry_run{"dry-run", 'n', "", "only show what would be done"};
+  return {
+      .name = "branch",
+      .summary = "Fork a namespace, data included, as one commit",
+      .description =
+          "Clones are copy-on-write: the time does not depend on how much data there is. The branch\n"
+          "is reached by its own names and never by the source's routes or published ports.",
+      .examples = {"ployzctl branch apply production pr-17 --volume-mode branch",
+                   "ployzctl branch preview production pr-17 --volume pgdata=branch"},
+      .children = {{.name = "preview",
+                    .summary = "What a branch would do; changes nothing",
+                    .examples = {"ployzctl branch preview production pr-17"},
+                    .options = branch_options(),
+                    .positionals = both,
+                    .run = run_preview},
+                   {.name = "apply",
+                    .summary = "Make the branch",
+                    .examples = {"ployzctl branch apply production pr-17 --volume-mode branch"},
+                    .options = with(branch_options(), dry_run),
+                    .positionals = both,
+                    .run = run_apply},
+                   {.name = "prepare",
+                    .summary = "Save the plan of a branch, to be applied exactly so",
+                    .examples = {"ployzctl branch prepare production pr-17 --expires-in 1h"},
+                    .options = with(branch_options(),
+                                    {"expires-in", 0, "TIME", "90s, 15m, 2h (15m)"}),
+                    .positionals = both,
+                    .run = run_prepare},
+                   {.name = "apply-prepared",
+                    .summary = "Apply a saved plan, unless it expired or a namespace moved since",
+                    .examples = {"ployzctl branch apply-prepared 01jm3k…"},
+                    .positionals = {{"ID", "as prepare printed it"}},
+                    .run = run_apply_prepared},
+                   {.name = "render-manifest",
+                    .summary = "The manifest of the branch, as TOML",
+                    .examples = {"ployzctl branch render-manifest production pr-17 > pr-17.toml"},
+                    .options = branch_options(),
+                    .positionals = both,
+                    .run = run_render}}};
+}
+
+CommandSpec fork_volume_command() {
+  return {.name = "fork-volume",
+          .summary = "A copy-on-write clone of one volume, under a new name",
+          .examples = {"ployzctl fork-volume production/pgdata production/pgdata-test"},
+          .options = {{"dry-run", 'n', "", "only show what would be done"}, consistency_option()},
+          .positionals = {{"VOLUME", "NAMESPACE/VOLUME", true, false, Names::volume},
+                          {"NEW", "NAMESPACE/NEW-NAME"}},
+          .run = run_fork};
+}
+
+}  // namespace ployz::cli
