@@ -1,0 +1,69 @@
+// A Hook for unit tests: remembers the calls that reach the fakes, lets a test wait for
+// one, and makes calls fail that the test names.
+#pragma once
+
+#include <algorithm>
+#include <condition_variable>
+#include <map>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "sim/fakes/no_hook.h"
+
+namespace ployz::sim {
+
+class CountingHook final : public Hook {
+ public:
+  Fate enter(std::string_view call, std::string_view, Kind) override {
+    const std::lock_guard lock(mutex_);
+    const std::string name(call);
+    ++calls_[name];
+    changed_.notify_all();
+    const auto failing = failing_.find(name);
+    if (failing == failing_.end() || failing->second == 0) return Fate::normal;
+    --failing->second;
+    return Fate::refused;
+  }
+  void leave(std::string_view call, std::string_view) override {
+    const std::lock_guard lock(mutex_);
+    ++done_[std::string(call)];
+    changed_.notify_all();
+  }
+  void give_up() override {}
+  void deliver(std::string_view) override {}
+  void later(std::chrono::milliseconds delay, std::function<void()> effect) override {
+    inner_.later(delay, std::move(effect));
+  }
+  uint32_t process() override { return 0; }
+  bool alive(uint32_t) override { return true; }
+  std::jthread thread_in(uint32_t, std::function<void()> body) override {
+    return std::jthread(std::move(body));
+  }
+  Delivery delivery() override { return {}; }
+  bool carries(uint32_t, uint32_t) override { return true; }
+
+  // The next `times` calls of this name are refused.
+  void fail(const std::string& call, size_t times) {
+    const std::lock_guard lock(mutex_);
+    failing_[call] = times;
+  }
+  [[nodiscard]] size_t calls(const std::string& call) {
+    const std::lock_guard lock(mutex_);
+    return calls_[call];
+  }
+  // Calls that took effect. False: not in 20 s.
+  [[nodiscard]] bool wait(const std::string& call, size_t times) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, std::chrono::seconds(20),
+                             [&] { return done_[call] >= times; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::map<std::string, size_t> calls_, done_, failing_;
+  NoHook inner_;  // last: what it runs later ends first
+};
+
+}  // namespace ployz::sim
