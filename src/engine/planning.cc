@@ -4,7 +4,7 @@
 #include <format>
 #include <set>
 
-#include "plan/deploy.h"
+#include "plan/planners.h"
 
 namespace ployz {
 namespace {
@@ -13,6 +13,34 @@ using Images = std::set<std::string>;
 
 // Whether something is read for a request: nothing of data is, where there are no volumes.
 enum class When { never, with_volumes, always };
+
+// What a commit's services run, by name and by id.
+void add_images(const Commit& commit, Images& images) {
+  for (const CommittedService& committed : commit.services) {
+    images.insert(committed.service.container.image);
+    images.insert(committed.service.container.image_id);
+  }
+}
+
+void add_newest_images(const Snapshot& snapshot, const NamespaceName& name_space, Images& images) {
+  const auto newest = snapshot.newest.find(name_space);
+  if (newest != snapshot.newest.end()) add_images(newest->second.commit, images);
+}
+
+// Of the commit that is gone back to; when there is none, the planner says so.
+void add_target_images(const Snapshot& snapshot, const RollbackRequest& request, Images& images) {
+  if (const auto target = rollback_target(request, snapshot)) add_images(target->commit, images);
+}
+
+// Of all earlier commits that this very manifest was deployed for: it may be one of them again.
+void add_images_of_manifest(const Snapshot& snapshot, const Manifest& manifest, Images& images) {
+  const auto history = snapshot.history.find(manifest.name_space);
+  if (history == snapshot.history.end()) return;
+  const std::string digest = manifest_digest(manifest);
+  for (const CommitEntry& entry : history->second) {
+    if (entry.commit.manifest_digest == digest) add_images(entry.commit, images);
+  }
+}
 
 // What a kind of request is called, what has to be read for it, and its planner. One function
 // `entry_of` for each kind.
@@ -28,23 +56,20 @@ struct Entry {
   std::function<Result<Plan>(const Snapshot&, const PlanIdentity&)> plan = {};
 };
 
-// What the newest commit's services run, by name and by id.
-void add_images(const Snapshot& snapshot, const NamespaceName& name_space, Images& images) {
-  const auto newest = snapshot.newest.find(name_space);
-  if (newest == snapshot.newest.end()) return;
-  for (const CommittedService& committed : newest->second.commit.services) {
-    images.insert(committed.service.container.image);
-    images.insert(committed.service.container.image_id);
-  }
+std::function<Images(const Snapshot&)> images_of(std::vector<NamespaceName> namespaces) {
+  return [namespaces = std::move(namespaces)](const Snapshot& snapshot) {
+    Images images;
+    for (const NamespaceName& one : namespaces) add_newest_images(snapshot, one, images);
+    return images;
+  };
 }
 
-Entry not_yet(std::string_view kind, const NamespaceName& name_space) {
-  Entry entry{kind, name_space};
-  entry.datasets = When::never;
-  entry.plan = [kind](const Snapshot&, const PlanIdentity&) -> Result<Plan> {
-    return fail(Code::unsupported, std::format("{} is not available yet", kind));
+// How every planner is called.
+template <class R, class Plans>
+auto planned_by(Plans plans, const R& request) {
+  return [plans, &request](const Snapshot& snapshot, const PlanIdentity& identity) {
+    return plans(request, snapshot, identity);
   };
-  return entry;
 }
 
 Entry entry_of(const DeployRequest& request) {
@@ -58,37 +83,89 @@ Entry entry_of(const DeployRequest& request) {
     Images images;
     for (const Service& service : manifest.services) images.insert(service.container.image);
     if (manifest.promote) {
-      add_images(snapshot, manifest.name_space, images);
-      add_images(snapshot, manifest.promote->from, images);
+      add_newest_images(snapshot, manifest.name_space, images);
+      add_newest_images(snapshot, manifest.promote->from, images);
+    }
+    if (manifest.rollback) {
+      add_target_images(snapshot, {manifest.name_space, manifest.rollback->to}, images);
+    } else {
+      add_images_of_manifest(snapshot, manifest, images);
     }
     return images;
   };
-  entry.plan = [&request](const Snapshot& snapshot, const PlanIdentity& identity) {
-    return plan_deploy(request, snapshot, identity);
-  };
+  entry.plan = planned_by(plan_deploy, request);
   return entry;
 }
 
 Entry entry_of(const NamespaceRmRequest& request) {
   Entry entry{"namespace_rm", request.name_space};
   entry.history = request.volumes ? When::with_volumes : When::never;
+  entry.plan = planned_by(plan_namespace_rm, request);
+  return entry;
+}
+
+Entry entry_of(const BranchRequest& request) {
+  Entry entry{"branch", request.target, &request.source};
+  entry.images = images_of({request.source, request.target});
+  entry.plan = planned_by(plan_branch, request);
+  return entry;
+}
+
+Entry entry_of(const ForkVolumeRequest& request) {
+  Entry entry{"fork_volume", request.target, &request.source};
+  entry.datasets = When::always;
+  entry.plan = planned_by(plan_fork_volume, request);
+  return entry;
+}
+
+Entry entry_of(const MigrateRequest& request) {
+  Entry entry{"migrate", request.name_space};
+  entry.images = images_of({request.name_space});
+  entry.plan = planned_by(plan_migrate, request);
+  return entry;
+}
+
+Entry entry_of(const PromoteRequest& request) {
+  Entry entry{"promote", request.target, &request.from};
+  entry.images = images_of({request.from, request.target});
   entry.plan = [&request](const Snapshot& snapshot, const PlanIdentity& identity) {
-    return plan_namespace_rm(request, snapshot, identity);
+    return plan_promote(request, {}, snapshot, identity);
   };
   return entry;
 }
 
-Entry entry_of(const BranchRequest& request) { return not_yet("branch", request.target); }
-Entry entry_of(const ForkVolumeRequest& request) { return not_yet("fork_volume", request.target); }
-Entry entry_of(const MigrateRequest& request) { return not_yet("migrate", request.name_space); }
-Entry entry_of(const PromoteRequest& request) { return not_yet("promote", request.target); }
-Entry entry_of(const RollbackRequest& request) { return not_yet("rollback", request.name_space); }
-Entry entry_of(const VolumeSnapshotRequest& request) {
-  return not_yet("volume_snapshot", request.name_space);
+Entry entry_of(const RollbackRequest& request) {
+  Entry entry{"rollback", request.name_space};
+  entry.history = When::always;
+  entry.images = [&request](const Snapshot& snapshot) {
+    Images images;
+    add_target_images(snapshot, request, images);
+    return images;
+  };
+  entry.plan = planned_by(plan_rollback, request);
+  return entry;
 }
-Entry entry_of(const VolumeRmRequest& request) { return not_yet("volume_rm", request.name_space); }
+
+Entry entry_of(const VolumeSnapshotRequest& request) {
+  Entry entry{"volume_snapshot", request.name_space};
+  entry.plan = planned_by(plan_volume_snapshot, request);
+  return entry;
+}
+
+Entry entry_of(const VolumeRmRequest& request) {
+  Entry entry{"volume_rm", request.name_space};
+  entry.history = When::always;
+  entry.datasets = When::always;
+  entry.plan = planned_by(plan_volume_rm, request);
+  return entry;
+}
+
 Entry entry_of(const VolumePruneRequest& request) {
-  return not_yet("volume_prune", request.name_space);
+  Entry entry{"volume_prune", request.name_space};
+  entry.history = When::always;
+  entry.datasets = When::always;
+  entry.plan = planned_by(plan_volume_prune, request);
+  return entry;
 }
 
 Entry entry_of(const Request& request) {
