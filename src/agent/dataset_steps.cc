@@ -53,26 +53,27 @@ Result<Json> DatasetSteps::set_quota(const SetQuota& action) {
   return result_of(TRY(volumes())->set_quota(action.dataset, action.quota_bytes));
 }
 
-// How many of the snapshots are there already. A former life may have been cut off between two of
-// them; then these are of another instant than the rest would be, so they go.
-Result<size_t> DatasetSteps::drop_remains(const SnapshotDatasets& action) {
+// All of the snapshots are there already, of one instant. A former life may have been cut off between
+// two of them; then these are of another instant than the rest would be, so they go.
+Result<bool> DatasetSteps::taken_before(const SnapshotDatasets& action) {
   std::vector<DatasetId> present;
   for (const DatasetId& id : action.datasets) {
     const auto dataset = TRY(volumes_->find(id));
     if (dataset && dataset->snapshot(action.snapshot) != nullptr) present.push_back(id);
   }
-  if (present.size() == action.datasets.size()) return present.size();
+  if (present.size() == action.datasets.size()) return true;
   for (const DatasetId& id : present) TRY(volumes_->destroy_snapshot(id, action.snapshot));
-  return 0;
+  return false;
 }
 
 Result<Json> DatasetSteps::snapshot(const OperationId& operation, const SnapshotDatasets& action) {
   Volumes* const volumes = TRY(this->volumes());
-  if (TRY(drop_remains(action)) == action.datasets.size()) return Json{{"paused_us", 0u}};
+  // Without a pause nobody asks for one instant: those that another step has taken stay.
   if (action.pause.empty()) {
     TRY(volumes->snapshot(action.datasets, action.snapshot));
     return Json{{"paused_us", 0u}};
   }
+  if (TRY(taken_before(action))) return Json{{"paused_us", 0u}};
   TRY(pauses_.pause(operation, action.pause, kSnapshotPause));
   const auto taken = volumes->snapshot(action.datasets, action.snapshot);
   auto resumed = pauses_.resume(operation, action.pause);

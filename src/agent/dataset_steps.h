@@ -38,7 +38,7 @@ class DatasetSteps {
 
  private:
   [[nodiscard]] Result<Volumes*> volumes() const;
-  [[nodiscard]] Result<size_t> drop_remains(const SnapshotDatasets& action);
+  [[nodiscard]] Result<bool> taken_before(const SnapshotDatasets& action);
 
   Volumes* volumes_;
   InstancePauses& pauses_;

@@ -182,17 +182,22 @@ std::string encode(const DatasetSent& sent) {
 
 Result<DatasetWanted> read_dataset_wanted(MachineStream& stream) {
   const Json json = TRY(read_header(stream));
-  DatasetWanted wanted{TRY(get_strings(json, "have")), TRY(get_bool(json, "own"))};
-  if (wanted.have.size() > kMaxHave) return corrupt("too many snapshots in its header");
-  return wanted;
+  const auto have = get_strings(json, "have");
+  const auto own = get_bool(json, "own");
+  if (!have || !own || have->size() > kMaxHave) return corrupt("its header is not as agreed");
+  return DatasetWanted{*have, *own};
 }
 
 Result<DatasetSent> read_dataset_sent(MachineStream& stream) {
   const Json json = TRY(read_header(stream));
-  DatasetSent sent{TRY(get_string(json, "guid")), TRY(get_string(json, "base_guid")),
-                   TRY(get_uint(json, "total_bytes")), TRY(get_bool(json, "present"))};
-  if (sent.guid.empty()) return corrupt("its snapshot has no guid");
-  return sent;
+  const auto guid = get_string(json, "guid");
+  const auto base_guid = get_string(json, "base_guid");
+  const auto total_bytes = get_uint(json, "total_bytes");
+  const auto present = get_bool(json, "present");
+  if (!guid || guid->empty() || !base_guid || !total_bytes || !present) {
+    return corrupt("its header is not as agreed");
+  }
+  return DatasetSent{*guid, *base_guid, *total_bytes, *present};
 }
 
 Status send_dataset(Volumes& volumes, const DatasetId& dataset, const SnapshotName& snapshot,

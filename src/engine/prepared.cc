@@ -89,6 +89,7 @@ Result<PreparedPlan> decode_prepared(std::string_view bytes) {
     prepared.sequences[NamespaceName(name)] = TRY(get_uint(sequences, name));
   }
   prepared.plan = TRY(plan_from_json(TRY(get_object(json, "plan"))));
+  TRY(validate(prepared.plan));
   return prepared;
 }
 

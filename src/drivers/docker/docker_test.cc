@@ -110,7 +110,7 @@ TEST(FoundInstanceOf, ReadsAnInspection) {
   ASSERT_TRUE(found) << found.error().line();
   EXPECT_EQ(*found,
             (FoundInstance{InstanceId("i"), NamespaceName("n"), ServiceName("s"), RevisionId("r"),
-                           OperationId("o"), "10.0.0.2", InstanceState::exited, 3, 1250}));
+                           OperationId("o"), "10.0.0.2", InstanceState::exited, 3, 1250, {}}));
   EXPECT_EQ(found_instance_of(inspected("running"))->exit_code, 0);
   EXPECT_EQ(found_instance_of(inspected("restarting"))->state, InstanceState::exited);
   EXPECT_EQ(found_instance_of(inspected("created"))->state, InstanceState::created);
