@@ -74,15 +74,16 @@ Status FakeContainers::create(const InstanceConfig& config) {
   Container& container = containers_[run.instance];
   container.config = config;
   container.behaviour = *behaviour;
-  container.found = {run.instance,     run.name_space,         run.service, run.revision,
-                     config.operation, run.address, InstanceState::created, 0,
-                     0};
+  container.found = {run.instance,     run.name_space, run.service,            run.revision,
+                     config.operation, run.address,    InstanceState::created, 0,
+                     0,                run.datasets};
   tell(container);
   return {};
 }
 
 void FakeContainers::start_locked(Container& container) {
   container.wanted = true;
+  container.paused = false;  // as the real one: starting the paused resumes it
   if (container.found.state == InstanceState::running) return;
   const uint64_t now_ms = steady_ms();
   container.found.state = InstanceState::running;
@@ -117,6 +118,7 @@ void FakeContainers::own_exit(const InstanceId& instance, uint64_t start) {
 
 void FakeContainers::exit_locked(Container& container, int exit_code) {
   container.found.state = InstanceState::exited;
+  container.paused = false;
   container.found.exit_code = exit_code;
   container.log += std::format("exited with {}\n", exit_code);
   tell(container);
@@ -231,8 +233,8 @@ bool FakeContainers::serves(std::string_view address) {
   const std::lock_guard lock(mutex_);
   for (const auto& [id, container] : containers_) {
     if (container.found.address != address) continue;
-    return container.found.state == InstanceState::running && !container.behaviour.never_ready &&
-           steady_ms() >= container.ready_at_ms;
+    return container.found.state == InstanceState::running && !container.paused &&
+           !container.behaviour.never_ready && steady_ms() >= container.ready_at_ms;
   }
   return false;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <format>
 
+#include "base/digest.h"
 #include "base/version.h"
 
 namespace ployz {
@@ -13,6 +14,10 @@ Status look_up_images(Images& images, const std::vector<std::string>& references
   for (const std::string& reference : references) {
     if (const auto found = TRY(images.find(reference))) {
       facts.images[reference] = found->id;
+      continue;
+    }
+    if (is_sha256_digest(reference)) {  // no registry is asked for what it cannot know
+      facts.pullable[reference] = "an image is pulled by its name, not by its id";
       continue;
     }
     const Status pullable = images.check_pullable(reference);
@@ -56,6 +61,29 @@ Result<std::string> missing_images(Images& images, const Claim& claim) {
   return missing;
 }
 
+Result<std::string> missing_datasets(Volumes* volumes, const Claim& claim) {
+  if (claim.datasets.empty()) return "";
+  if (volumes == nullptr) return "; it keeps no volumes";
+  std::string missing;
+  for (const DatasetId& id : claim.datasets) {
+    if (!TRY(volumes->find(id))) missing += std::format("; dataset {} is not here", id.str());
+  }
+  return missing;
+}
+
+// A pool that is away makes the machine's answer an error only for who needs to know its datasets:
+// everything without volumes goes on there.
+Status look_up_datasets(const AgentConfig& config, Volumes* volumes, bool datasets,
+                        MachineFacts& facts) {
+  if (volumes == nullptr) return {};
+  auto pool = volumes->pool();
+  if (!pool && !datasets) return {};
+  facts.pool = TRY(std::move(pool));
+  facts.pool->overcommit_permille = config.overcommit_permille;
+  if (datasets) facts.datasets = TRY(volumes->list());
+  return {};
+}
+
 }  // namespace
 
 Result<MachineFacts> gather_facts(const AgentConfig& config, const Agent::Ports& ports,
@@ -68,6 +96,7 @@ Result<MachineFacts> gather_facts(const AgentConfig& config, const Agent::Ports&
   facts.host_ports_in_use = TRY(ports.host.listening_ports());
   facts.memory_free_bytes = TRY(ports.host.memory_free_bytes());
   facts.disk_free_bytes = TRY(ports.host.disk_free_bytes());
+  TRY(look_up_datasets(config, ports.volumes, request.datasets, facts));
   facts.clock_ms = ports.clock.wall_ms();
   std::set<std::string> addresses = reservations.held(ports.clock.steady_ms());
   for (const FoundInstance& instance : facts.instances) {
@@ -89,6 +118,7 @@ Status check_claim(const AgentConfig& config, const Agent::Ports& ports,
     missing += missing_ports(TRY(ports.host.listening_ports()), claim);
   }
   missing += TRY(missing_images(ports.images, claim));
+  missing += TRY(missing_datasets(ports.volumes, claim));
   if (missing.empty()) {
     // Last, so that a refused claim holds nothing.
     for (const std::string& address : reservations.hold(request.operation, claim.addresses,

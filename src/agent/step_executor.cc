@@ -113,6 +113,7 @@ Result<Json> StepExecutor::apply(const StepRequest& request, std::stop_token sto
   const StepKey key = key_of(request, StepVerb::apply);
   if (const auto first = TRY(ports_.journal.find(key))) return *first;
   Json result = TRY(act(request, stop));
+  if (result.contains("running") || result.contains("needs_ticket")) return result;
   TRY(ports_.journal.record(key, result));
   return result;
 }
@@ -123,43 +124,69 @@ Result<Json> StepExecutor::undo(const StepRequest& request, std::stop_token stop
   Json all = TRY(ports_.journal.find(key)).value_or(Json::object());
   const std::string index = std::to_string(request.index);
   if (all.contains(index)) return all[index];
-  reservations_.release(request.operation);
+  parts_.reservations.release(request.operation);
+  parts_.receives.cancel({request.operation, request.step});
   Json result = TRY(act(request, stop));
   all[index] = result;
   TRY(ports_.journal.record(key, all));
   return result;
 }
 
+// Where it mounts volumes is looked up before anything is made.
+Result<Json> StepExecutor::run_instance(const StepRequest& request, const RunInstance& action) {
+  InstanceConfig config{action, request.operation, config_.self.overlay_address,
+                        action.name_space.str() + "." + config_.cluster_domain,
+                        TRY(parts_.datasets.mounts_of(action))};
+  return done_if(ports_.containers.ensure_running(config));
+}
+
+Result<Json> StepExecutor::resume_instances(const StepRequest& request,
+                                            const ResumeInstances& action) {
+  if (request.verb == StepVerb::apply) {
+    return parts_.pauses.resume(request.operation, action.instances);
+  }
+  return done_if(parts_.pauses.release(request.operation, action.instances));
+}
+
 Result<Json> StepExecutor::act(const StepRequest& request, std::stop_token stop) {
   Containers& containers = ports_.containers;
+  DatasetSteps& datasets = parts_.datasets;
   const auto not_mine = [&]() -> Result<Json> {
     return fail(Code::invalid, name_of(request) + " is for a router, not for an agent");
   };
   return std::visit(
       Overloaded{
           [&](const EnsureImage& action) { return ensure_image(ports_.images, action); },
-          [&](const RunInstance& action) {
-            return done_if(containers.ensure_running(
-                {action, request.operation, config_.self.overlay_address,
-                 action.name_space.str() + "." + config_.cluster_domain}));
-          },
-          [&](const AwaitReady& action) { return readiness_.wait(action, stop); },
+          [&](const RunInstance& action) { return run_instance(request, action); },
+          [&](const AwaitReady& action) { return parts_.readiness.wait(action, stop); },
           [&](const StopInstance& action) {
-            readiness_.cancel(action.instance);
+            parts_.readiness.cancel(action.instance);
             return done_if(containers.stop(action.instance, action.grace));
           },
           [&](const StartInstance& action) { return done_if(containers.start(action.instance)); },
           [&](const RemoveInstance& action) {
-            readiness_.cancel(action.instance);
+            parts_.readiness.cancel(action.instance);
             return done_if(containers.remove(action.instance, action.grace));
           },
+          [&](const EnsureDataset& action) { return datasets.ensure(action); },
+          [&](const SnapshotDatasets& action) {
+            return datasets.snapshot(request.operation, action);
+          },
+          [&](const CloneDataset& action) { return datasets.clone(action); },
+          [&](const ReceiveDataset& action) {
+            return parts_.receives.receive(request, action, stop);
+          },
+          [&](const DestroyDataset& action) { return datasets.destroy(action); },
+          [&](const DestroySnapshots& action) { return datasets.destroy_snapshots(action); },
+          [&](const SetQuota& action) { return datasets.set_quota(action); },
+          [&](const PauseInstances& action) {
+            return done_if(parts_.pauses.pause(request.operation, action.instances, action.limit));
+          },
+          [&](const ResumeInstances& action) { return resume_instances(request, action); },
           [&](const PrepareRoutes&) { return not_mine(); },
           [&](const DiscardRoutes&) { return not_mine(); },
           [&](const DrainRoutes&) { return not_mine(); },
           [&](const AwaitRoutes&) { return not_mine(); },
-          [&](const auto&) -> Result<Json> {
-            return fail(Code::unsupported, "this machine keeps no volumes");
-          },
       },
       request.action);
 }

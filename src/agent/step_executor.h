@@ -8,18 +8,28 @@
 #include <mutex>
 
 #include "agent/agent.h"
+#include "agent/dataset_receives.h"
+#include "agent/dataset_steps.h"
+#include "agent/instance_pauses.h"
 #include "agent/readiness_waiter.h"
 #include "agent/reservations.h"
 
 namespace ployz {
 
-// Thread-safe. Blocks as long as the action takes. Every `run` must have returned before the
+// Thread-safe. Blocks as long as the action takes, except for the receive of a dataset. Every `run` must have returned before the
 // destructor runs.
 class StepExecutor {
  public:
-  StepExecutor(const AgentConfig& config, const Agent::Ports& ports, ReadinessWaiter& readiness,
-               Reservations& reservations)
-      : config_(config), ports_(ports), readiness_(readiness), reservations_(reservations) {}
+  // The agent's other parts; they outlive it.
+  struct Parts {
+    ReadinessWaiter& readiness;
+    Reservations& reservations;
+    InstancePauses& pauses;
+    DatasetSteps& datasets;
+    DatasetReceives& receives;
+  };
+  StepExecutor(const AgentConfig& config, const Agent::Ports& ports, Parts parts)
+      : config_(config), ports_(ports), parts_(parts) {}
 
   // The action's result, or the recorded one of its first time. `conflict`: replaced by a higher
   // attempt, or an apply after its undo. An undo first ends an apply that still runs. Undoing what
@@ -36,11 +46,12 @@ class StepExecutor {
   Result<Json> apply(const StepRequest& request, std::stop_token stop);
   Result<Json> undo(const StepRequest& request, std::stop_token stop);
   Result<Json> act(const StepRequest& request, std::stop_token stop);
+  Result<Json> run_instance(const StepRequest& request, const RunInstance& action);
+  Result<Json> resume_instances(const StepRequest& request, const ResumeInstances& action);
 
   const AgentConfig& config_;
   const Agent::Ports& ports_;
-  ReadinessWaiter& readiness_;
-  Reservations& reservations_;
+  const Parts parts_;
   std::mutex mutex_;
   std::condition_variable changed_;
   std::map<Slot, std::shared_ptr<Execution>> running_;

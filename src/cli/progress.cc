@@ -23,6 +23,7 @@ std::string ProgressLines::line(const Event& event) {
     case Event::Kind::step_started:
       return {};
     case Event::Kind::step_done:
+    case Event::Kind::progress:
       return line(event.text);
     case Event::Kind::step_failed:
       return line("FAILED: " + event.text);

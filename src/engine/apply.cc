@@ -16,6 +16,11 @@ constexpr std::chrono::milliseconds kCutShortTimeout{1000};
 
 using Wave = std::vector<const Step*>;
 
+struct StepOutcome {
+  Result<Json> result = Json::object();
+  uint64_t ended_at_ms = 0;
+};
+
 Wave not_done(const Session& session, const Wave& wave) {
   Wave left;
   for (const Step* step : wave) {
@@ -47,19 +52,24 @@ void cut_waits_short(Session& session, const Wave& wave) {
   (void)session.ports.rpc.call_all(calls, kCutShortTimeout);
 }
 
-std::vector<Status> run_wave(Session& session, const Wave& wave, bool reversible) {
-  std::vector<Status> results(wave.size());
+std::vector<StepOutcome> run_wave(Session& session, const Wave& wave, bool reversible) {
+  std::vector<StepOutcome> outcomes(wave.size());
+  // A failure will undo the whole wave: what takes hours beside it need not be waited for.
+  std::stop_source ending;
+  const std::stop_callback forward(session.cancel, [&ending] { ending.request_stop(); });
   std::vector<std::function<void()>> tasks;
   for (size_t i = 0; i < wave.size(); ++i) {
-    tasks.push_back([&session, &wave, &results, i] {
+    tasks.push_back([&, i] {
       const Step& step = *wave[i];
       const std::string text = describe_on(session, step.action, step.machine);
       session.emit(Event::Kind::step_started, text);
-      results[i] = call_apply(session, step, session.cancel);
-      if (results[i]) {
+      outcomes[i].result = call_apply(session, step, ending.get_token());
+      outcomes[i].ended_at_ms = session.ports.clock.wall_ms();
+      if (outcomes[i].result) {
         session.emit(Event::Kind::step_done, text);
       } else {
-        session.emit(Event::Kind::step_failed, results[i].error().message);
+        session.emit(Event::Kind::step_failed, outcomes[i].result.error().message);
+        if (reversible) ending.request_stop();
       }
     });
   }
@@ -70,14 +80,28 @@ std::vector<Status> run_wave(Session& session, const Wave& wave, bool reversible
     cut = true;
     cut_waits_short(session, wave);
   });
-  return results;
+  return outcomes;
 }
 
-void record_results(Session& session, const Wave& wave, const std::vector<Status>& results) {
+// Before it is sent. What a former attempt began has begun then.
+void mark_started(Session& session, const Step& step) {
+  StepRecord& record = session.op.steps[step.id];
+  record.state = StepState::started;
+  record.error.reset();
+  if (record.started_at_ms == 0) record.started_at_ms = session.ports.clock.wall_ms();
+}
+
+void record_outcomes(Session& session, const Wave& wave, std::vector<StepOutcome>& outcomes) {
   for (size_t i = 0; i < wave.size(); ++i) {
     StepRecord& record = session.op.steps[wave[i]->id];
-    record.state = results[i] ? StepState::done : StepState::failed;
-    record.error = results[i] ? std::nullopt : std::optional(results[i].error());
+    record.ended_at_ms = outcomes[i].ended_at_ms;
+    if (outcomes[i].result) {
+      record.state = StepState::done;
+      record.result = *std::move(outcomes[i].result);
+    } else {
+      record.state = StepState::failed;
+      record.error = outcomes[i].result.error();
+    }
   }
 }
 
@@ -87,11 +111,12 @@ std::unexpected<Error> canceled(const Session& session) {
 }
 
 // The most telling failure: one that says why over one that only did not answer.
-Status first_failure(const std::vector<Status>& results) {
+Status first_failure(const Session& session, const Wave& wave) {
   const Error* worst = nullptr;
-  for (const Status& result : results) {
-    if (result) continue;
-    const Error& error = result.error();
+  for (const Step* step : wave) {
+    const StepRecord& record = session.op.steps.at(step->id);
+    if (!record.error) continue;
+    const Error& error = *record.error;
     if (worst == nullptr || worst->code == Code::canceled ||
         (worst->code == Code::timeout && error.code != Code::canceled)) {
       worst = &error;
@@ -108,15 +133,15 @@ Status apply_steps(Session& session) {
     const Wave wave = not_done(session, all);
     if (wave.empty()) continue;
     if (session.canceled()) return canceled(session);
-    for (const Step* step : wave) session.op.steps[step->id] = {StepState::started, std::nullopt};
+    for (const Step* step : wave) mark_started(session, *step);
     // A step that leaves nothing to undo need not be known to who takes over.
     if (std::ranges::any_of(wave, [](const Step* step) { return !step->undo.empty(); })) {
       TRY(session.save());
     }
-    const std::vector<Status> results = run_wave(session, wave, true);
-    record_results(session, wave, results);
+    std::vector<StepOutcome> outcomes = run_wave(session, wave, true);
+    record_outcomes(session, wave, outcomes);
     if (session.canceled()) return canceled(session);
-    TRY(first_failure(results));
+    TRY(first_failure(session, wave));
     session.lease.renew_if_due();
   }
   return {};
@@ -131,18 +156,19 @@ Status cleanup_steps(Session& session) {
         return session.op.steps[before].state == StepState::done;
       });
       if (session.is_gone(step->machine)) {
-        session.op.steps[step->id] = {StepState::done, std::nullopt};
+        session.op.steps[step->id].state = StepState::done;
+        session.op.steps[step->id].error.reset();
       } else if (ready) {
-        session.op.steps[step->id] = {StepState::started, std::nullopt};
+        mark_started(session, *step);
         wave.push_back(step);
       }
     }
     if (wave.empty()) continue;
     if (session.canceled()) return outcome ? canceled(session) : outcome;
-    const std::vector<Status> results = run_wave(session, wave, false);
-    record_results(session, wave, results);
+    std::vector<StepOutcome> outcomes = run_wave(session, wave, false);
+    record_outcomes(session, wave, outcomes);
     session.lease.renew_if_due();
-    if (Status failure = first_failure(results); !failure && outcome) outcome = std::move(failure);
+    if (Status failure = first_failure(session, wave); !failure && outcome) outcome = std::move(failure);
   }
   return outcome;
 }

@@ -13,7 +13,9 @@
 // - A coordinator that was replaced (a higher attempt in the journal) changes nothing any more.
 #pragma once
 
+#include <chrono>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -23,6 +25,7 @@
 #include "base/result.h"
 #include "model/operation.h"
 #include "plan/deploy.h"
+#include "plan/requests.h"
 #include "plan/snapshot.h"
 #include "ports/clock.h"
 #include "ports/control_store.h"
@@ -30,7 +33,27 @@
 
 namespace ployz {
 
-using Request = std::variant<DeployRequest, NamespaceRmRequest>;
+using Request =
+    std::variant<DeployRequest, NamespaceRmRequest, BranchRequest, ForkVolumeRequest,
+                 MigrateRequest, PromoteRequest, RollbackRequest, VolumeSnapshotRequest,
+                 VolumeRmRequest, VolumePruneRequest>;
+
+// A plan that was saved to be applied later, exactly as it is.
+struct PreparedPlan {
+  OperationId id;  // of the operation that will run it
+  uint64_t expires_at_ms = 0;
+  Plan plan;
+  // The newest commit's, of the namespaces that it was made from; 0: none.
+  std::map<NamespaceName, uint64_t> sequences;
+};
+
+struct SnapshotQuery {
+  std::vector<std::string> images = {};    // references to look up
+  bool datasets = false;                   // whether the machines list theirs
+  std::vector<NamespaceName> history = {}; // whose former commits
+};
+
+inline constexpr std::chrono::hours kMaxPreparedTtl{24 * 7};
 
 // Called on the engine's threads, one call at a time.
 using EventSink = std::function<void(const Event&)>;
@@ -72,6 +95,16 @@ class Engine {
   [[nodiscard]] Result<Operation> run(const Request& request, const EventSink& events,
                                       std::stop_token cancel);
 
+  // The plan, to be run by apply_prepared within `ttl` (at most kMaxPreparedTtl: `invalid`). Nothing
+  // but its record is made. `precondition`: there is nothing to do.
+  [[nodiscard]] Result<PreparedPlan> prepare(const Request& request, std::chrono::milliseconds ttl);
+  // Runs it as `run` does, under its own id and never another plan. Repeated after success: the
+  // recorded operation; after an interruption: goes on. `not_found`; `precondition`, nothing was
+  // changed: it has expired, one of its namespaces has moved since, or it was tried before and did
+  // not succeed; `conflict`: it is live.
+  [[nodiscard]] Result<Operation> apply_prepared(const OperationId& id, const EventSink& events,
+                                                 std::stop_token cancel);
+
   // Takes over an operation whose lease has expired or whose coordinator is this daemon's own
   // former life. resume: forward from its journal. abort: undo; once committed: finish, and then
   // `precondition` says so. `conflict` while it is live elsewhere. Ended operations: returned as
@@ -85,7 +118,7 @@ class Engine {
   [[nodiscard]] Result<Operation> operation(const OperationId& id);
 
   // Commits, machines and live facts, as planners get them; also what `status` and `ps` show.
-  [[nodiscard]] Result<Snapshot> snapshot(const std::vector<std::string>& images);
+  [[nodiscard]] Result<Snapshot> snapshot(const SnapshotQuery& query);
 
  private:
   EngineConfig config_;

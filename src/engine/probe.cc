@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <format>
-#include <set>
 
 #include "ports/step_request.h"
 
@@ -44,35 +43,6 @@ Status probe_claims(Session& session) {
                                              session.name_of(calls[i].to.machine))));
   }
   return combine(objections);
-}
-
-Status verify_started(Session& session) {
-  std::map<MachineId, std::set<InstanceId>> started;
-  for (const Step& step : session.op.plan.apply) {
-    const auto* run = std::get_if<RunInstance>(&step.action);
-    const auto record = session.op.steps.find(step.id);
-    if (run == nullptr || record == session.op.steps.end()) continue;
-    if (record->second.state == StepState::done) started[step.machine].insert(run->instance);
-  }
-  std::vector<MachineRpc::Call> calls;
-  for (const auto& [machine, instances] : started) {
-    calls.push_back({{machine, Target::agent, "facts"}, to_json(FactsRequest{})});
-  }
-  const auto answers = session.ports.rpc.call_all(calls, session.config.rpc_timeout);
-  for (size_t i = 0; i < calls.size(); ++i) {
-    const MachineId& machine = calls[i].to.machine;
-    if (!answers[i]) return fail(Error(answers[i].error()).at(session.name_of(machine)));
-    const MachineFacts facts = TRY(machine_facts_from_json(*answers[i]));
-    for (const InstanceId& id : started[machine]) {
-      const auto found = std::ranges::find(facts.instances, id, &FoundInstance::id);
-      if (found != facts.instances.end() && found->state == InstanceState::running) continue;
-      return fail(Code::precondition,
-                  std::format("instance {}, which the operation started on {}, does not run any "
-                              "more",
-                              id.str(), session.name_of(machine)));
-    }
-  }
-  return {};
 }
 
 }  // namespace ployz

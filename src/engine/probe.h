@@ -10,8 +10,4 @@ namespace ployz {
 // better, `unavailable` when a machine does not answer.
 [[nodiscard]] Status probe_claims(Session& session);
 
-// Before an interrupted operation goes on: the instances it started still run. `precondition`
-// naming those that do not.
-[[nodiscard]] Status verify_started(Session& session);
-
 }  // namespace ployz

@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <format>
 
-#include "ports/step_request.h"
-
 namespace ployz {
 namespace {
 
@@ -64,25 +62,46 @@ Result<std::vector<Machine>> read_machines(KeyValue& records, std::vector<std::s
   return machines;
 }
 
-Result<ReadSnapshot> read_snapshot(const EngineConfig& config, const Engine::Ports& ports,
-                                   const std::vector<std::string>& images) {
+Result<ReadSnapshot> read_store(const EngineConfig& config, const Engine::Ports& ports) {
   ReadSnapshot read;
   read.snapshot.config = config.cluster;
   read.snapshot.now_ms = ports.clock.wall_ms();
   read.snapshot.machines = TRY(read_machines(ports.records, read.notes));
   TRY(read_commits(ports.commits, read));
+  return read;
+}
+
+Status read_history(CommitLog& log, const NamespaceName& name_space, ReadSnapshot& read) {
+  std::vector<CommitEntry>& history = read.snapshot.history[name_space];
+  history.clear();
+  for (const StoredCommit& stored : TRY(log.history(name_space, kMaxHistory))) {
+    auto commit = decode_commit(stored.bytes);
+    if (!commit) {
+      read.notes.push_back(std::format("commit {} of namespace {} is skipped: {}",
+                                       stored.sequence, name_space.str(),
+                                       commit.error().message));
+      continue;
+    }
+    // It repeats its parent: nothing a person would go back to.
+    if (commit->kind == CommitKind::fence) continue;
+    history.push_back({stored.sequence, std::move(*commit)});
+  }
+  return {};
+}
+
+void ask_machines(const EngineConfig& config, const Engine::Ports& ports,
+                  const FactsRequest& request, ReadSnapshot& read) {
   std::vector<MachineRpc::Call> calls;
-  const Json request = to_json(FactsRequest{images});
+  const Json facts = to_json(request);
   for (const Machine& machine : read.snapshot.machines) {
-    calls.push_back({{machine.id, Target::agent, "facts"}, request});
+    calls.push_back({{machine.id, Target::agent, "facts"}, facts});
     calls.push_back({{machine.id, Target::router, "ping"}, Json::object()});
   }
-  if (calls.empty()) return read;
+  if (calls.empty()) return;
   std::vector<Result<Json>> answers = ports.rpc.call_all(calls, config.rpc_timeout);
   for (size_t i = 0; i < read.snapshot.machines.size(); ++i) {
     take_answers(read.snapshot.machines[i], std::move(answers[2 * i]), answers[2 * i + 1], read);
   }
-  return read;
 }
 
 }  // namespace ployz

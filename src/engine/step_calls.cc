@@ -2,6 +2,7 @@
 
 #include <format>
 
+#include "engine/receive_calls.h"
 #include "engine/record_write.h"
 #include "ports/step_request.h"
 
@@ -16,6 +17,8 @@ constexpr int kTriesUnavailable = 5;
 constexpr int kTriesTimeout = 2;
 // A pull of a large image over a slow line.
 constexpr milliseconds kPullBound{15 * 60'000};
+// A dataset of many million files, whose snapshots are shared.
+constexpr milliseconds kDestroyBound{60'000};
 
 template <class... Ts>
 struct Overloaded : Ts... {
@@ -36,8 +39,8 @@ StepRequest request_for(const Session& session, const Step& step, StepVerb verb,
   return request;
 }
 
-Status call(const Session& session, const Step& step, const StepRequest& request,
-            std::stop_token cancel) {
+Result<Json> call(const Session& session, const Step& step, const StepRequest& request,
+                  std::stop_token cancel) {
   const RpcAddress to{step.machine, step.target, "step"};
   const Json json = to_json(request);
   const milliseconds bound = bound_of(request.action, session.config);
@@ -45,7 +48,7 @@ Status call(const Session& session, const Step& step, const StepRequest& request
   int timeouts = 0;
   while (true) {
     auto answer = session.ports.rpc.call(to, json, bound);
-    if (answer) return {};
+    if (answer) return answer;
     Error& error = answer.error();
     const bool again = (error.code == Code::unavailable && ++unavailable < kTriesUnavailable) ||
                        (error.code == Code::timeout && ++timeouts < kTriesTimeout);
@@ -70,6 +73,8 @@ milliseconds bound_of(const Action& action, const EngineConfig& config) {
                                             [](const RemoveInstance& a) { return a.grace; },
                                             [](const DrainRoutes& a) { return a.limit; },
                                             [](const AwaitRoutes& a) { return a.limit; },
+                                            [](const DestroyDataset&) { return kDestroyBound; },
+                                            [](const DestroySnapshots&) { return kDestroyBound; },
                                             [&](const auto&) { return config.rpc_timeout; },
                                         },
                                         action);
@@ -79,12 +84,20 @@ std::string describe_on(const Session& session, const Action& action, const Mach
   return std::format("{} on {}", describe(action), session.name_of(machine));
 }
 
-Status call_apply(const Session& session, const Step& step, std::stop_token cancel) {
-  return call(session, step, request_for(session, step, StepVerb::apply, 0), std::move(cancel));
+Result<Json> call_apply(Session& session, const Step& step, std::stop_token cancel) {
+  StepRequest request = request_for(session, step, StepVerb::apply, 0);
+  if (!std::holds_alternative<ReceiveDataset>(step.action)) {
+    return call(session, step, request, std::move(cancel));
+  }
+  if (may_skip(session.op, step)) return Json{{"skipped", true}};
+  auto received = call_receive(session, step, std::move(request), cancel);
+  if (received) return received;
+  return fail(Error(received.error()).at(describe_on(session, step.action, step.machine)));
 }
 
 Status call_undo(const Session& session, const Step& step, size_t index) {
-  return call(session, step, request_for(session, step, StepVerb::undo, index), {});
+  TRY(call(session, step, request_for(session, step, StepVerb::undo, index), {}));
+  return {};
 }
 
 MachineRpc::Call undo_call(const Session& session, const Step& step, size_t index) {

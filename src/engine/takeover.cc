@@ -6,6 +6,7 @@
 #include "engine/execution.h"
 #include "engine/probe.h"
 #include "engine/snapshot_reader.h"
+#include "engine/verify.h"
 
 namespace ployz {
 namespace {
@@ -164,7 +165,7 @@ Operation settle_append(Session& session, Wish wish) {
 }
 
 Operation resume_apply(Session& session) {
-  if (const Status verified = verify_started(session); !verified) {
+  if (const Status verified = verify_applied(session); !verified) {
     return take_back(session, verified.error());
   }
   return run_forward(session);

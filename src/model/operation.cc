@@ -39,14 +39,15 @@ constexpr const auto& enum_names(std::type_identity<StepState>) {
   return kStepStateNames;
 }
 
-inline constexpr EnumNames<Event::Kind, 7> kEventKindNames{
+inline constexpr EnumNames<Event::Kind, 8> kEventKindNames{
     {{Event::Kind::phase_started, "phase_started"},
      {Event::Kind::phase_done, "phase_done"},
      {Event::Kind::step_started, "step_started"},
      {Event::Kind::step_done, "step_done"},
      {Event::Kind::step_failed, "step_failed"},
      {Event::Kind::undo, "undo"},
-     {Event::Kind::note, "note"}}};
+     {Event::Kind::note, "note"},
+     {Event::Kind::progress, "progress"}}};
 constexpr const auto& enum_names(std::type_identity<Event::Kind>) {
   return kEventKindNames;
 }

@@ -85,7 +85,10 @@ struct Event {
   OperationId operation;
   uint64_t at_ms = 0;
   Phase phase = Phase::plan;
-  enum class Kind { phase_started, phase_done, step_started, step_done, step_failed, undo, note };
+  enum class Kind {
+    phase_started, phase_done, step_started, step_done, step_failed, undo, note,
+    progress,  // of a step that takes long, at most one a second for each
+  };
   Kind kind = Kind::note;
   std::string text;  // one line, without secrets
 };

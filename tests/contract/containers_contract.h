@@ -28,6 +28,7 @@ struct ContainersUnderTest {
   ContainerSpec stubborn;  // ignores SIGTERM from its start on
   std::string address;     // two free ones of the overlay
   std::string other_address;
+  std::string folder;      // one of the machine's, to be mounted
 };
 
 // Collects what a watch delivers; waiting ends with the change, not with time.
@@ -293,6 +294,54 @@ TEST_P(ContainersContract, FollowedLogsEndWithTheSinkOrTheStop) {
     return true;
   };
   EXPECT_TRUE(containers().logs(made.run.instance, 10, true, stops, stop.get_token()));
+}
+
+TEST_P(ContainersContract, PausingAndResumingMayBeRepeated) {
+  const InstanceConfig made = config();
+  const InstanceId& id = made.run.instance;
+  EXPECT_EQ(containers().pause(id).error().code, Code::not_found);
+  EXPECT_EQ(containers().unpause(id).error().code, Code::not_found);
+  ASSERT_TRUE(containers().ensure_running(made));
+  EXPECT_TRUE(containers().unpause(id));
+  const auto before = find(id);
+  EXPECT_TRUE(containers().pause(id));
+  EXPECT_TRUE(containers().pause(id));
+  EXPECT_EQ(find(id), before);  // it runs, and has not been started anew
+  EXPECT_TRUE(containers().unpause(id));
+  EXPECT_TRUE(containers().unpause(id));
+  const auto done = containers().exec(id, {"true"}, 10s);
+  ASSERT_TRUE(done) << done.error().line();
+  EXPECT_EQ(done->exit_code, 0);
+}
+
+TEST_P(ContainersContract, ThePausedIsStoppedAndRemovedAsAnyOther) {
+  const InstanceConfig made = config();
+  const InstanceId& id = made.run.instance;
+  ASSERT_TRUE(containers().ensure_running(made));
+  ASSERT_TRUE(containers().pause(id));
+  const Status stopped = containers().stop(id, 5s);
+  ASSERT_TRUE(stopped) << stopped.error().line();
+  EXPECT_EQ(find(id)->state, InstanceState::exited);
+  EXPECT_EQ(containers().pause(id).error().code, Code::precondition);
+  ASSERT_TRUE(containers().start(id));
+  ASSERT_TRUE(containers().pause(id));
+  ASSERT_TRUE(containers().start(id));  // goes on
+  EXPECT_TRUE(containers().exec(id, {"true"}, 10s));
+  ASSERT_TRUE(containers().pause(id));
+  EXPECT_TRUE(containers().remove(id, 5s));
+  EXPECT_EQ(find(id), std::nullopt);
+}
+
+TEST_P(ContainersContract, MountsAFolderAndKnowsItsDataset) {
+  InstanceConfig made = config();
+  made.run.spec.mounts = {{VolumeName("data"), "/data"}};
+  made.run.datasets = {{VolumeName("data"), DatasetId("01dataset")}};
+  made.mounts = {{under_test_.folder, "/data", false}};
+  const Status run = containers().ensure_running(made);
+  ASSERT_TRUE(run) << run.error().line();
+  EXPECT_EQ(find(made.run.instance)->datasets, made.run.datasets);
+  ASSERT_TRUE(containers().stop(made.run.instance, 5s));
+  EXPECT_EQ(find(made.run.instance)->datasets, made.run.datasets);
 }
 
 }  // namespace ployz::contract

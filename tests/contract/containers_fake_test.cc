@@ -37,6 +37,7 @@ ContainersUnderTest make() {
   result.stubborn = spec_of(*world, 'c', stubborn);
   result.address = "10.199.0.7";
   result.other_address = "10.199.0.8";
+  result.folder = "/pool/data";
   result.owner = world;
   return result;
 }

@@ -25,6 +25,9 @@ ContainersUnderTest make() {
   result.stubborn.entrypoint = {{"/usr/bin/env", "--ignore-signal=TERM", "/bin/sh", "-c"}};
   result.address = "10.199.0.7";
   result.other_address = "10.199.0.8";
+  // Not below /tmp: the container engine may have one of its own.
+  result.folder = "/var/lib/ployz-contract-folder";
+  std::filesystem::create_directories(result.folder);
   result.owner = machine;
   return result;
 }
@@ -56,6 +59,39 @@ TEST_P(DockerContainersTest, ExecReturnsCodeAndBothStreams) {
   EXPECT_EQ(exec(id, "yes | head -c 1000000").output.size(), kMaxExecOutput);
   const auto missing = containers().exec(id, {"/no/such/program"}, 10s);
   EXPECT_TRUE(!missing || missing->exit_code == 126 || missing->exit_code == 127);
+}
+
+TEST_P(DockerContainersTest, ThePausedStandsStill) {
+  const InstanceConfig made = config();
+  ASSERT_TRUE(containers().ensure_running(made));
+  ASSERT_TRUE(containers().pause(made.run.instance));
+  const auto paused = [&] {
+    const Json inspected =
+        machine().api.get("/containers/" + engine_id(made.run.instance) + "/json").value();
+    return inspected.at("State").at("Paused").get<bool>();
+  };
+  EXPECT_TRUE(paused());
+  ASSERT_TRUE(containers().unpause(made.run.instance));
+  EXPECT_FALSE(paused());
+}
+
+TEST_P(DockerContainersTest, WhatIsWrittenToAMountIsInTheFolderAndTheMissingFolderIsRefused) {
+  InstanceConfig made = config();
+  made.run.spec.mounts = {{VolumeName("data"), "/data"}, {VolumeName("same"), "/same", true}};
+  made.mounts = {{under_test_.folder, "/data", false}, {under_test_.folder, "/same", true}};
+  ASSERT_TRUE(containers().ensure_running(made));
+  EXPECT_EQ(exec(made.run.instance, "echo kept > /data/file; cat /same/file").output, "kept\n");
+  EXPECT_NE(exec(made.run.instance, "echo no > /same/file").exit_code, 0);
+  ASSERT_TRUE(containers().remove(made.run.instance, 5s));
+  EXPECT_TRUE(std::filesystem::exists(under_test_.folder + "/file"));
+
+  made.run.instance = config().run.instance;
+  made.mounts[0].source += "-missing";
+  const Status refused = containers().ensure_running(made);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::not_found) << refused.error().line();
+  EXPECT_FALSE(std::filesystem::exists(made.mounts[0].source));
+  EXPECT_EQ(find(made.run.instance), std::nullopt);
 }
 
 TEST_P(DockerContainersTest, ACommandThatHangsIsEndedAtItsTimeout) {

@@ -3,6 +3,7 @@
 #include <charconv>
 #include <chrono>
 #include <format>
+#include <ranges>
 
 #include "base/digest.h"
 
@@ -52,6 +53,40 @@ Json environment(const RunInstance& run) {
   return lines;
 }
 
+// Mounts, not binds: for these the engine refuses a folder that does not exist, where a bind would
+// make a new, empty one. rprivate: what is mounted below the folder later does not show inside.
+Json mounts_of(const std::vector<BoundMount>& mounts) {
+  Json all = Json::array();
+  for (const BoundMount& mount : mounts) {
+    all.push_back({{"Type", "bind"},
+                   {"Source", mount.source},
+                   {"Target", mount.target},
+                   {"ReadOnly", mount.read_only},
+                   {"BindOptions", {{"Propagation", "rprivate"}}}});
+  }
+  return all;
+}
+
+std::string datasets_label(const std::map<VolumeName, DatasetId>& datasets) {
+  std::string text;
+  for (const auto& [volume, dataset] : datasets) {
+    text += std::format("{}{}={}", text.empty() ? "" : ",", volume.str(), dataset.str());
+  }
+  return text;
+}
+
+std::map<VolumeName, DatasetId> parse_datasets_label(std::string_view text) {
+  std::map<VolumeName, DatasetId> datasets;
+  for (const auto part : std::views::split(text, ',')) {
+    const std::string_view one(part);
+    const size_t at = one.find('=');
+    if (at == std::string_view::npos) continue;
+    datasets[VolumeName(std::string(one.substr(0, at)))] =
+        DatasetId(std::string(one.substr(at + 1)));
+  }
+  return datasets;
+}
+
 Json host_config(const InstanceConfig& config, std::string_view network) {
   const ContainerSpec& spec = config.run.spec;
   Json host = {
@@ -63,6 +98,7 @@ Json host_config(const InstanceConfig& config, std::string_view network) {
     host["Dns"] = Json::array({config.dns_server});
     if (!config.dns_search.empty()) host["DnsSearch"] = Json::array({config.dns_search});
   }
+  if (!config.mounts.empty()) host["Mounts"] = mounts_of(config.mounts);
   if (spec.resources.memory_bytes) {
     host["Memory"] = *spec.resources.memory_bytes;
     host["MemorySwap"] = *spec.resources.memory_bytes;  // memory + swap: no swap on top
@@ -93,6 +129,7 @@ FoundInstance identity_of(const Json& labels) {
   found.service = ServiceName(label_of(labels, label::kService));
   found.revision = RevisionId(label_of(labels, label::kRevision));
   found.operation = OperationId(label_of(labels, label::kOperation));
+  found.datasets = parse_datasets_label(label_of(labels, label::kDatasets));
   return found;
 }
 
@@ -119,10 +156,10 @@ std::string container_name(const RunInstance& run) {
 Result<Json> create_body(const InstanceConfig& config, std::string_view network) {
   const RunInstance& run = config.run;
   const ContainerSpec& spec = run.spec;
-  if (!spec.mounts.empty()) {
-    return fail(Code::unsupported,
-                std::format("service '{}' mounts volume '{}': volumes are not available yet",
-                            run.service.str(), spec.mounts[0].volume.str()));
+  if (spec.mounts.size() != config.mounts.size()) {
+    return fail(Code::invalid, std::format("service '{}' mounts {} volumes, and {} folders are known",
+                                           run.service.str(), spec.mounts.size(),
+                                           config.mounts.size()));
   }
   if (!is_sha256_digest(spec.image_id)) {
     return fail(Code::invalid, std::format("image id '{}' is not a sha256 digest", spec.image_id));
@@ -142,6 +179,9 @@ Result<Json> create_body(const InstanceConfig& config, std::string_view network)
                  {label::kService, run.service.str()},
                  {label::kRevision, run.revision.str()},
                  {label::kOperation, config.operation.str()}}}};
+  if (!run.datasets.empty()) {
+    body["Labels"][std::string(label::kDatasets)] = datasets_label(run.datasets);
+  }
   if (spec.entrypoint) body["Entrypoint"] = *spec.entrypoint;
   if (spec.command) body["Cmd"] = *spec.command;
   if (overlay) {

@@ -17,7 +17,7 @@ namespace ployz {
 [[nodiscard]] std::string container_name(const RunInstance& run);
 
 // Body of POST /containers/create. `network` is the engine's name of the overlay bridge.
-// `unsupported`: mounts. `invalid`: no image id, or an overlay instance without an address.
+// `invalid`: no image id, an overlay instance without an address, or a mount without its folder.
 [[nodiscard]] Result<Json> create_body(const InstanceConfig& config, std::string_view network);
 
 // From GET /containers/{id}/json. `corrupt` when it is not a container of Ployz.

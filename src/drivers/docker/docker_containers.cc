@@ -34,6 +34,14 @@ Error name_address_conflict(Error error, const RunInstance& run) {
           {}};
 }
 
+// "invalid mount config for type "bind": bind source path does not exist: /srv/…" (400; since 20.10).
+Error name_missing_folder(Error error) {
+  constexpr std::string_view kWords = "source path does not exist";
+  if (!error.message.contains(kWords)) return error;
+  return {Code::not_found, error.effect, std::move(error.message),
+          "the pool of this machine's volumes may not be mounted", {}};
+}
+
 std::string absent(const InstanceId& instance) {
   return std::format("instance {} has no container here", instance.str());
 }
@@ -122,7 +130,7 @@ Status DockerContainers::ensure_running(const InstanceConfig& config) {
                             config.run.spec.image_id),
                 "push it: ployzctl image push", created.error().effect);
   }
-  if (!created) return std::unexpected(created.error());
+  if (!created) return fail(name_missing_folder(created.error()));
   const std::string container = TRY(get_string(*created, "Id"));
   const auto started = api_.post(container_path(container, "/start"), nullptr, kSlowCall);
   if (started) return {};

@@ -81,7 +81,7 @@ TEST(CreateBody, OtherNetworksHaveNoAddress) {
 TEST(CreateBody, RefusesWhatItCannotDo) {
   InstanceConfig mounts = config();
   mounts.run.spec.mounts = {{VolumeName("data"), "/data"}};
-  EXPECT_EQ(create_body(mounts, "ployz").error().code, Code::unsupported);
+  EXPECT_EQ(create_body(mounts, "ployz").error().code, Code::invalid);
   InstanceConfig tag = config();
   tag.run.spec.image_id = "shop/web:1";
   EXPECT_EQ(create_body(tag, "ployz").error().code, Code::invalid);
@@ -110,7 +110,7 @@ TEST(FoundInstanceOf, ReadsAnInspection) {
   ASSERT_TRUE(found) << found.error().line();
   EXPECT_EQ(*found,
             (FoundInstance{InstanceId("i"), NamespaceName("n"), ServiceName("s"), RevisionId("r"),
-                           OperationId("o"), "10.0.0.2", InstanceState::exited, 3, 1250}));
+                           OperationId("o"), "10.0.0.2", InstanceState::exited, 3, 1250, {}}));
   EXPECT_EQ(found_instance_of(inspected("running"))->exit_code, 0);
   EXPECT_EQ(found_instance_of(inspected("restarting"))->state, InstanceState::exited);
   EXPECT_EQ(found_instance_of(inspected("created"))->state, InstanceState::created);
@@ -211,6 +211,24 @@ TEST(ApiVersion, ParsesAndOrders) {
   for (const std::string_view bad : {"", "1", "1.", "v1.2", "1.2x"}) {
     EXPECT_EQ(parse_api_version(bad).error().code, Code::corrupt) << bad;
   }
+}
+
+TEST(CreateBody, MountsFoldersAndLabelsTheirDatasets) {
+  InstanceConfig made = config();
+  made.run.spec.mounts = {{VolumeName("data"), "/data"}, {VolumeName("log"), "/log", true}};
+  made.run.datasets = {{VolumeName("data"), DatasetId("01d")}, {VolumeName("log"), DatasetId("01l")}};
+  made.mounts = {{"/pool/01d", "/data", false}, {"/pool/01l", "/log", true}};
+  const auto body = create_body(made, "ployz");
+  ASSERT_TRUE(body) << body.error().line();
+  const Json& mounts = body->at("HostConfig").at("Mounts");
+  ASSERT_EQ(mounts.size(), 2u);
+  EXPECT_EQ(to_text(mounts[1]),
+            R"({"BindOptions":{"Propagation":"rprivate"},"ReadOnly":true,"Source":"/pool/01l",)"
+            R"("Target":"/log","Type":"bind"})");
+  EXPECT_EQ(body->at("Labels").at("ployz.datasets"), "data=01d,log=01l");
+  const Json inspected = {{"Config", {{"Labels", body->at("Labels")}}},
+                          {"State", {{"Status", "running"}}}};
+  EXPECT_EQ(found_instance_of(inspected)->datasets, made.run.datasets);
 }
 
 TEST(DockerError, KeepsTheEnginesWords) {

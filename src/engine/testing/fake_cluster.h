@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <deque>
 #include <format>
 #include <functional>
 #include <map>
@@ -60,6 +61,9 @@ class MemoryMachines final : public MachineRpc {
   std::vector<std::string> lost_reply;  // log lines whose answer does not arrive, once each
   // Asked first with the log line; an error is the answer and nothing happens.
   std::function<std::optional<Error>(const std::string& line)> fault;
+  // What a step's next answers are, by log line; then, and for other lines, {}.
+  std::map<std::string, std::deque<Json>> answers;
+  std::vector<std::string> tickets;  // the keys that steps came with
   std::set<InstanceId> stopped;
   std::set<MachineId> prepared;
 
@@ -96,6 +100,8 @@ class MemoryMachines final : public MachineRpc {
   }
 
  private:
+  int offered_ = 0;
+
   Result<Json> answer_to(const RpcAddress& to, const Json& request) {
     if (silent.contains(to.machine) || !machines.contains(to.machine)) {
       return fail(Code::unavailable, "no responders");
@@ -109,6 +115,7 @@ class MemoryMachines final : public MachineRpc {
       return to_json(facts);
     }
     if (to.command == "ping") return Json::object();
+    if (to.command == "dataset_offer") return offer(to);
     std::string line = to.command + " " + to.machine.str();
     std::optional<StepRequest> step;
     if (to.command == "step") {
@@ -120,11 +127,25 @@ class MemoryMachines final : public MachineRpc {
       if (auto error = fault(line)) return fail(std::move(*error));
     }
     log.push_back(line);
+    if (step && step->ticket) tickets.push_back(step->ticket->key);
     if (step) TRY(perform(to.machine, *step));
     if (std::erase(lost_reply, line) > 0) {
       return fail(Code::timeout, "no reply", "", Effect::unknown);
     }
-    return Json::object();
+    auto& next = answers[line];
+    if (next.empty()) return Json::object();
+    Json answer = std::move(next.front());
+    next.pop_front();
+    return answer;
+  }
+
+  Result<Json> offer(const RpcAddress& to) {
+    const std::string line = "dataset_offer " + to.machine.str();
+    if (fault) {
+      if (auto error = fault(line)) return fail(std::move(*error));
+    }
+    log.push_back(line);
+    return to_json(StreamTicket{to.machine.str() + ":4319", std::format("key-{}", ++offered_)});
   }
 
   FoundInstance* find(const MachineId& machine, const InstanceId& id) {
@@ -133,12 +154,31 @@ class MemoryMachines final : public MachineRpc {
     return found == instances.end() ? nullptr : &*found;
   }
 
+  // Datasets as far as takeover looks at them.
+  void perform_on_datasets(MachineFacts& facts, const Action& action) {
+    const auto make = [&](const DatasetSpec& spec) -> Dataset& {
+      for (Dataset& one : facts.datasets) {
+        if (one.spec.id == spec.id) return one;
+      }
+      return facts.datasets.emplace_back(Dataset{spec, {}, 0, 0, {}});
+    };
+    if (const auto* ensure = std::get_if<EnsureDataset>(&action)) make(ensure->spec);
+    if (const auto* receive = std::get_if<ReceiveDataset>(&action)) {
+      make(receive->spec).snapshots.push_back({receive->source.snapshot, "guid", 0});
+    }
+    if (const auto* destroy = std::get_if<DestroyDataset>(&action)) {
+      std::erase_if(facts.datasets, [&](const auto& one) { return one.spec.id == destroy->dataset; });
+    }
+  }
+
   Status perform(const MachineId& machine, const StepRequest& request) {
+    perform_on_datasets(machines.at(machine), request.action);
     auto& instances = machines.at(machine).instances;
     if (const auto* run = std::get_if<RunInstance>(&request.action)) {
       if (find(machine, run->instance) == nullptr) {
         instances.push_back({run->instance, run->name_space, run->service, run->revision,
-                             request.operation, run->address, InstanceState::running, 0, 0});
+                             request.operation, run->address, InstanceState::running, 0, 0,
+                             run->datasets});
       }
     } else if (const auto* remove = std::get_if<RemoveInstance>(&request.action)) {
       std::erase_if(instances, [&](const auto& one) { return one.id == remove->instance; });
