@@ -30,7 +30,8 @@ MachineFacts sample_facts() {
   facts.clock_ms = 1'700'000'000'000;
   facts.instances = {{InstanceId("i1"), NamespaceName("shop"), ServiceName("web"),
                       RevisionId("sha256:ab"), OperationId("o1"), "10.101.0.7",
-                      InstanceState::exited, -9, 1'700'000'000'000}};
+                      InstanceState::exited, -9, 1'700'000'000'000,
+                      {{VolumeName("uploads"), testing::sample_dataset_spec().id}}}};
   facts.addresses_in_use = {"10.101.0.7"};
   facts.host_ports_in_use = {22, 65535};
   facts.images = {{"shop/web:1", testing::kImageId}};
@@ -38,6 +39,10 @@ MachineFacts sample_facts() {
   facts.memory_free_bytes = 1ULL << 34;
   facts.disk_free_bytes = 1ULL << 40;
   facts.router_answers = true;
+  facts.pool = StoragePool{"btrfs", false, 20ULL << 30, 10ULL << 30, 1500};
+  facts.datasets = {{testing::sample_dataset_spec(), testing::sample_dataset_origin(),
+                     1'700'000'000'000, 4096,
+                     {{SnapshotName("01arz3ndektsv4rrffq69g5fav"), "8a1f", 1'700'000'000'000}}}};
   return facts;
 }
 

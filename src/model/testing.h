@@ -95,17 +95,29 @@ inline Commit sample_commit() {
   commit.volumes = {{{VolumeName("uploads"), VolumeScope::shared, 20ULL << 30, "0750", "999:999"},
                      DatasetId("01arz3ndektsv4rrffq69g5faz"),
                      MachineId("m1")}};
+  commit.from = CommitOrigin{NamespaceName("pr-1"), CommitId("01arz3ndektsv4rrffq69g5fat")};
   return commit;
 }
 
 // One of every action.
+inline DatasetSpec sample_dataset_spec() {
+  return {DatasetId("01arz3ndektsv4rrffq69g5faz"),   NamespaceName("shop"), VolumeName("uploads"),
+          OperationId("01arz3ndektsv4rrffq69g5faw"), 20ULL << 30,           "0750",
+          "999:999"};
+}
+
+inline DatasetOrigin sample_dataset_origin() {
+  return {DatasetId("01arz3ndektsv4rrffq69g5fa0"), SnapshotName("01arz3ndektsv4rrffq69g5fav")};
+}
+
 inline std::vector<Action> sample_actions() {
   using std::chrono::milliseconds;
   const InstanceId instance("01arz3ndektsv4rrffq69g5fax");
   const Service service = sample_service();
   return {EnsureImage{"shop/web:1.4", kImageId},
           RunInstance{instance, NamespaceName("shop"), service.name, revision_of(service.container),
-                      "10.101.0.7", service.container},
+                      "10.101.0.7", service.container,
+                      {{VolumeName("uploads"), DatasetId("01arz3ndektsv4rrffq69g5faz")}}},
           AwaitReady{instance, "10.101.0.7", service.container.readiness, 8080},
           StopInstance{instance, milliseconds(2500)},
           StartInstance{instance},
@@ -113,7 +125,17 @@ inline std::vector<Action> sample_actions() {
           PrepareRoutes{},
           DiscardRoutes{},
           DrainRoutes{NamespaceName("shop"), milliseconds(10000)},
-          AwaitRoutes{NamespaceName("shop"), milliseconds(5000)}};
+          AwaitRoutes{NamespaceName("shop"), milliseconds(5000)},
+          EnsureDataset{sample_dataset_spec()},
+          SnapshotDatasets{{sample_dataset_spec().id}, SnapshotName("01arz3ndektsv4rrffq69g5fav"),
+                           {instance}},
+          CloneDataset{sample_dataset_spec(), sample_dataset_origin()},
+          ReceiveDataset{sample_dataset_spec(), MachineId("m2"), sample_dataset_origin(), true},
+          DestroyDataset{sample_dataset_spec().id},
+          DestroySnapshots{{sample_dataset_spec().id}, sample_dataset_origin().snapshot},
+          SetQuota{sample_dataset_spec().id, 1 << 30},
+          PauseInstances{{instance}, milliseconds(2000)},
+          ResumeInstances{{instance}}};
 }
 
 inline Plan sample_plan() {
@@ -122,7 +144,8 @@ inline Plan sample_plan() {
   plan.name_space = NamespaceName("shop");
   plan.expected_sequence = 41;
   plan.changes = {{Change::Kind::replace, "service web", "image sha256:ab… → sha256:cd…"}};
-  plan.claims = {{MachineId("m1"), {"10.101.0.7"}, {80}, {kImageId}, {"shop/web:1.4"}, true}};
+  plan.claims = {{MachineId("m1"), {"10.101.0.7"}, {80}, {kImageId}, {"shop/web:1.4"}, true,
+                  {sample_dataset_spec().id}}};
   const auto actions = sample_actions();
   const MachineId machine("m1");
   plan.apply = {{StepId("a01"), machine, Target::agent, actions[0], {}, {}},
@@ -147,10 +170,12 @@ inline Operation sample_operation() {
   operation.started_at_ms = 1'700'000'000'000;
   operation.ended_at_ms = 1'700'000'001'000;
   operation.plan = sample_plan();
-  operation.steps[StepId("a01")] = {StepState::done, {}};
+  operation.steps[StepId("a01")] = {StepState::done, {}, 1'700'000'000'100, 1'700'000'000'200,
+                                    {{"bytes", 1024}}};
   operation.steps[StepId("c01")] = {
       StepState::failed,
-      Error{Code::timeout, Effect::unknown, "m1 did not answer", "try again", {{"machine", "m1"}}}};
+      Error{Code::timeout, Effect::unknown, "m1 did not answer", "try again", {{"machine", "m1"}}},
+      0, 0, Json::object()};
   operation.committed_sequence = 42;
   operation.unconfirmed = {"m2"};
   operation.phase_ms = {{"apply", 900}, {"plan", 3}};
