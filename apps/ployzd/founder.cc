@@ -80,6 +80,7 @@ Result<std::unique_ptr<Member>> Founder::found(Identity& identity, const Progres
                        identity.machine.name, identity.machine.subnet));
   TRY(start_networks(identity, config_, paths_, drivers_));
   progress("overlay and container bridge are up");
+  TRY(drivers_.storage.ensure(progress));
   TRY(start_store(identity));
   progress(std::format("control-plane store is up (epoch {})", identity.epoch));
   TRY(start_services(identity, config_, paths_, drivers_));

@@ -95,6 +95,7 @@ Result<std::unique_ptr<Member>> Joiner::join(Identity& identity, const JoinBundl
   TRY(drivers_.overlay.set_peers(
       peers_of({bundle.machines, {}}, identity.machine.id, drivers_.clock.wall_ms())));
   progress(std::format("overlay and container bridge are up, {} peers", bundle.machines.size()));
+  TRY(drivers_.storage.ensure(progress));
   TRY(start_leaf(identity));
   auto member = TRY(Member::join(identity, config_, paths_, drivers_));
   TRY(await_store(*member));

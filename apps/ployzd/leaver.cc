@@ -41,6 +41,14 @@ Status check_may_leave(Member* member, const LocalDrivers& drivers) {
     return fail(Code::precondition,
                 std::format("this machine has {} instances", instances.size()), kHint);
   }
+  if (Volumes* const volumes = drivers.storage.volumes()) {
+    if (const auto datasets = volumes->list(); !datasets || !datasets->empty()) {
+      return fail(Code::precondition,
+                  datasets ? std::format("this machine has {} datasets", datasets->size())
+                           : "this machine may have datasets: " + datasets.error().line(),
+                  kHint);
+    }
+  }
   if (!member) return {};
   const auto records = TRY(member->records().list(Bucket::machines));
   for (const Record& record : records) {
@@ -75,6 +83,7 @@ Status leave(Identity identity, const Paths& paths, const LocalDrivers& drivers,
     TRY(drivers.units.ensure_stopped(name));
   }
   progress("instances and services are stopped");
+  TRY(drivers.storage.remove());
   TRY(drivers.overlay.remove());
   TRY(drivers.network.remove_network());
   remove_redirects();

@@ -66,10 +66,11 @@ int serve(const Config& config, int signals) {
   SystemEntropy entropy;
   ThreadExecutor executor;
   IcmpEcho echo;
+  Storage storage(config, **units);
   WireguardOverlay overlay(**units, clock, {config.data_dir / "wireguard"});
   Node node(config, Paths{config.data_dir},
             {containers, images, network, **units, prober, echo, overlay, host, clock, entropy,
-             executor});
+             executor, storage});
   if (const Status started = node.start(); !started) return complain(started.error(), 1);
 
   Backend backend(node);

@@ -1,5 +1,7 @@
 #include "member.h"
 
+#include <cmath>
+
 #include <spdlog/spdlog.h>
 
 #include "agent/stream_commands.h"
@@ -34,9 +36,10 @@ class NatsMember final : public Member {
         rpc_(*connection_),
         journal_(std::move(journal)),
         transfers_(std::move(transfers)),
-        agent_({identity_.machine, config.cluster_domain},
+        agent_({identity_.machine, config.cluster_domain,
+                overcommit_permille(config.storage.overcommit_ratio)},
                {drivers.containers, drivers.images, *journal_, drivers.prober, drivers.host,
-                drivers.clock}),
+                drivers.clock, drivers.storage.volumes(), transfers_.get()}),
         streams_({drivers.containers, drivers.images, *transfers_, drivers.clock},
                  paths.image_spool()),
         engine_(engine_config(config, identity_.machine.id),
@@ -86,6 +89,10 @@ class NatsMember final : public Member {
   // What must accept connections on a machine's overlay address before it becomes a member.
   static std::vector<uint16_t> proof_ports(const Config& config) {
     return {config.zfs_transfer_port};
+  }
+
+  static uint32_t overcommit_permille(double ratio) {
+    return static_cast<uint32_t>(std::lround(ratio * 1000));
   }
 
   static EngineConfig engine_config(const Config& config, const MachineId& self) {

@@ -17,6 +17,7 @@
 #include "ports/overlay.h"
 #include "ports/transfer.h"
 #include "ports/units.h"
+#include "storage.h"
 
 namespace ployz {
 
@@ -33,6 +34,7 @@ struct LocalDrivers {
   Clock& clock;
   Entropy& entropy;
   Executor& executor;
+  Storage& storage;
 };
 
 class Member {

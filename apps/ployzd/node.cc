@@ -48,6 +48,12 @@ Status Node::start() {
   if (const Status up = start_networks(*identity, config, paths_, drivers_); !up) {
     spdlog::error("{}", up.error().line());
   }
+  // So has its unit the storage pool.
+  if (drivers_.storage.volumes() != nullptr) {
+    if (const Status pool = drivers_.storage.ensure(); !pool) {
+      spdlog::error("{}", pool.error().line());
+    }
+  }
   become(TRY(Member::join(*identity, config, paths_, drivers_)));
   return {};
 }
@@ -140,6 +146,7 @@ Result<bool> Node::start_network(const Progress& progress) {
   const Config config = network_config(config_, *identity);
   TRY(start_networks(*identity, config, paths_, drivers_));
   progress("tunnel and container bridge are up");
+  TRY(drivers_.storage.ensure(progress));
   TRY(drivers_.units.ensure_started(unit::kNats));
   TRY(start_services(*identity, config, paths_, drivers_));
   if (!identity->stopped) return false;

@@ -23,6 +23,9 @@ struct Paths {
   [[nodiscard]] std::filesystem::path router_config() const { return data / "router/router.json"; }
   [[nodiscard]] std::filesystem::path gateway() const { return data / "haproxy"; }
   [[nodiscard]] std::filesystem::path dns() const { return data / "knot"; }
+  // The default storage pool, and where it is mounted.
+  [[nodiscard]] std::filesystem::path pool_file() const { return data / "pool.img"; }
+  [[nodiscard]] std::filesystem::path pool() const { return data / "pool"; }
 };
 
 namespace unit {
@@ -31,6 +34,7 @@ inline constexpr auto kHaproxy = "ployz-haproxy.service";
 inline constexpr auto kKnot = "ployz-knot.service";
 inline constexpr auto kWireguard = "ployz-wireguard.service";
 inline constexpr auto kRouter = "ployz-router.service";
+inline constexpr auto kPool = "ployz-pool.service";
 }  // namespace unit
 
 }  // namespace ployz

@@ -3,6 +3,7 @@
 #include <format>
 
 #include "drivers/btrfs/btrfs_volumes.h"
+#include "drivers/btrfs/confinement.h"
 #include "drivers/btrfs/mounts.h"
 #include "drivers/btrfs/os_error.h"
 #include "drivers/btrfs/stream_child.h"
@@ -59,7 +60,9 @@ Result<DatasetSnapshot> BtrfsVolumes::receive(const ReceiveRequest& request,
   const auto take = [&]() -> Result<DatasetSnapshot> {
     const std::filesystem::path arriving = incoming(id) / "arriving";
     TRY(btrfs::make_folder(arriving));
-    TRY(btrfs::receive_into({"btrfs", "-q", "receive", "-e", arriving.string()}, source, stop));
+    std::vector<std::string> argv = btrfs::confined_to(arriving);
+    argv.insert(argv.end(), {"btrfs", "-q", "receive", "-e", arriving.string()});
+    TRY(btrfs::receive_into(argv, source, stop));
     TRY(check_arrived(request));
     TRY(TRY(folder(id).meta()) ? place_later(request) : place_first(request));
     const Held made = TRY(held(id));
