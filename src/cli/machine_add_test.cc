@@ -144,6 +144,17 @@ TEST_F(MachineAddTest, AFailedInstallationIsTakenOff) {
   EXPECT_FALSE(service_.admitted);
 }
 
+TEST_F(MachineAddTest, TheReasonIsDpkgsWhereAptKnowsNone) {
+  broken_["web1 install"] =
+      said("", 100,
+           "dpkg: error processing archive /var/lib/ployz-add/ployz.deb (--unpack):\n"
+           " cannot copy extracted data: failed to write (No space left on device)\n"
+           "E: Sub-process /usr/bin/dpkg returned an error code (1)\n");
+  EXPECT_EQ(add({"root@web1"}), 1);
+  EXPECT_TRUE(host_.err.contains("web1: cannot copy extracted data: failed to write (No space"))
+      << host_.err;
+}
+
 TEST_F(MachineAddTest, AFailedJoinIsWithdrawnDestroyedAndTakenOff) {
   const Error refused{Code::unavailable, Effect::none, "no handshake with m1", "port 51820?", {}};
   broken_["web1 join"] = said(Json{{"error", error_to_json(refused)}}.dump(), 3);
