@@ -152,8 +152,10 @@ Result<Joined> add_one(const ApiClient& client, Host& host, const AddWish& wish,
     host.say(end->unchanged ? "is a member already" : "active");
     return end;
   }
-  // A machine that may be a member must not lose its programs.
-  if (nothing_stays(end.error())) take_off(host, end.error());
+  // A machine that may be a member must not lose its programs, and one that was in the network
+  // before and was not touched now has nothing of ours to lose.
+  if (nothing_stays(end.error()) && (host.touched || host.facts.network.empty()))
+    take_off(host, end.error());
   if (!nothing_stays(end.error())) {
     host.touched = true;
     if (end.error().effect == Effect::none) end.error().effect = Effect::applied;
