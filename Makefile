@@ -19,7 +19,7 @@ ARGS ?=
 
 export PLOYZ_PRESET := $(PRESET)
 python := /usr/bin/python3
-# Scenarios that take minutes and that a loaded computer has made fail: run by `make test-faults`.
+# Of test-e2e, to run alone: what takes longest.
 faults := tests/e2e/test_machine_add_faults.py tests/e2e/test_partitions.py
 results := build/test-results
 # Test programs leave their counts there, for .ci/run to add up.
@@ -74,10 +74,10 @@ test-sim: ## the simulation: SEEDS=n schedules
 test-e2e: ## scenarios on real machines in containers (K=expression, PYTEST_ARGS=…)
 	@$(MAKE) --no-print-directory lab
 	@source tools/lab/environment && exec $(python) -m pytest tests/e2e \
-	    --junit-xml=$(results)/e2e.xml $(if $(K),-k "$(K)",$(addprefix --ignore=,$(faults))) \
+	    --junit-xml=$(results)/e2e.xml $(if $(K),-k "$(K)") \
 	    $(PYTEST_ARGS)
 
-test-faults: ## partitions, and machine add failing at every step: seven minutes, not part of `test`
+test-faults: ## of test-e2e the partitions, and machine add failing at every step
 	@$(MAKE) --no-print-directory lab
 	@source tools/lab/environment && exec $(python) -m pytest $(faults) \
 	    --junit-xml=$(results)/faults.xml $(PYTEST_ARGS)

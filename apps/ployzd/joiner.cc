@@ -13,7 +13,7 @@ namespace ployz {
 namespace {
 
 // The first handshake may need a try per endpoint, and nats-server dials its remote every second.
-constexpr auto kStoreReached = std::chrono::seconds(45);
+constexpr auto kStoreReached = std::chrono::seconds(25);
 constexpr auto kStoreRetry = std::chrono::milliseconds(100);
 // Which machines keep mirrors of the store: the second and the third of a network. Two copies
 // survive the loss of any one machine beside the store's; a copy on every machine would send each

@@ -74,8 +74,12 @@ void leave_records(Member& member, const LocalDrivers& drivers, const Progress& 
 
 Status leave(Identity identity, const Paths& paths, const LocalDrivers& drivers,
              const Progress& progress) {
+  // So that a daemon that dies meanwhile does not come up as a member. A full disk must not keep a
+  // machine from leaving, which makes room.
   identity.complete = false;
-  TRY(save_identity(paths.identity(), identity));
+  if (const Status noted = save_identity(paths.identity(), identity); !noted) {
+    progress("going on without a note of it: " + noted.error().line());
+  }
   for (const FoundInstance& instance : TRY(drivers.containers.list())) {
     TRY(drivers.containers.remove(instance.id, kStopGrace));
   }

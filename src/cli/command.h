@@ -63,6 +63,8 @@ struct Answer {
   Json document = Json::object();
   std::string text;
   int exit_code = 0;
+  // What failed, printed instead; exit_code says how: without this, the error's own code decides.
+  std::optional<Error> error = {};
 };
 
 class Session;

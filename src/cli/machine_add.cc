@@ -9,6 +9,7 @@
 #include "cli/preflight.h"
 #include "cli/remote_install.h"
 #include "cli/render.h"
+#include "cli/run.h"
 
 namespace ployz::cli {
 namespace {
@@ -21,6 +22,7 @@ struct Host {
   std::unique_ptr<RemoteHost> remote;
   HostFacts facts;
   std::vector<std::string> problems;
+  bool touched = false;  // a failure is no refusal any more, also when everything was undone
   Result<Joined> end = Joined{};
   std::function<void(std::string_view)> say;
 };
@@ -28,7 +30,7 @@ struct Host {
 std::vector<Host> hosts_of(Session& session, const AddWish& wish) {
   std::vector<Host> hosts;
   for (const auto& name : wish.hosts) {
-    Host host{name, wish.reach(name), {}, {}, {}, {}};
+    Host host{name, wish.reach(name), {}, {}, false, {}, {}};
     host.say = [&session, name](std::string_view line) {
       session.progress(std::format("{}  {}", name, line));
     };
@@ -114,6 +116,7 @@ Status install(Host& host, const AddWish& wish, const std::stop_token& stop) {
     return {};
   }
   host.say("installing Ployz and what it needs");
+  host.touched = true;
   TRY(install_package(*host.remote, host.facts, wish.package, stop));
   host.say("installed");
   return {};
@@ -141,18 +144,22 @@ Result<Joined> add_one(const ApiClient& client, Host& host, const AddWish& wish,
                        const std::stop_token& stop) {
   auto end = [&]() -> Result<Joined> {
     TRY(install(host, wish, stop));
-    return join_network({client, *host.remote, host.facts.sudo_words(), wish.name, host.say, stop});
+    return join_network({client, *host.remote, host.facts.sudo_words(), wish.name, host.say, stop,
+                         &host.touched});
   }();
   if (end) {
     if (auto kept = keep_installed(*host.remote, host.facts); !kept) host.say(kept.error().line());
     host.say(end->unchanged ? "is a member already" : "active");
     return end;
   }
-  // A machine that may be a member must not lose its programs.
-  if (nothing_stays(end.error())) take_off(host, end.error());
-  // Then it was not refused with nothing changed, whatever the reason was.
-  if (!nothing_stays(end.error()) && end.error().effect == Effect::none)
-    end.error().effect = Effect::applied;
+  // A machine that may be a member must not lose its programs, and one that was in the network
+  // before and was not touched now has nothing of ours to lose.
+  if (nothing_stays(end.error()) && (host.touched || host.facts.network.empty()))
+    take_off(host, end.error());
+  if (!nothing_stays(end.error())) {
+    host.touched = true;
+    if (end.error().effect == Effect::none) end.error().effect = Effect::applied;
+  }
   return end;
 }
 
@@ -168,8 +175,15 @@ Json outcome_json(const Host& host) {
   return out;
 }
 
+Answer failure_of(const Host& host, Error error) {
+  Answer answer;
+  answer.exit_code = host.touched ? 1 : exit_code_of(error);
+  answer.error = std::move(error);
+  return answer;
+}
+
 Result<Answer> answer_of(Session& session, std::vector<Host>& hosts) {
-  if (hosts.size() == 1 && !hosts[0].end) return fail(std::move(hosts[0].end).error());
+  if (hosts.size() == 1 && !hosts[0].end) return failure_of(hosts[0], hosts[0].end.error());
   Answer answer;
   Json list = Json::array();
   Table table({"HOST", "OUTCOME", "NAME", "SUBNET", "DETAIL"});
@@ -252,7 +266,8 @@ Result<Answer> init_machine(Session& session, const AddWish& wish) {
         error.context.push_back({"stays", "a half-founded network: " + left.error().line()});
     }
     if (host.facts.network.empty() && nothing_stays(error)) take_off(host, error);
-    return fail(std::move(error));
+    host.touched = host.touched || began;
+    return failure_of(host, std::move(error));
   }
   if (auto kept = keep_installed(*host.remote, host.facts); !kept) host.say(kept.error().line());
   return Answer{{{"outcome", text_of(*mesh, "outcome")}, {"host", host.name}, {"mesh", *mesh}},

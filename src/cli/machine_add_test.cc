@@ -108,6 +108,13 @@ TEST_F(MachineAddTest, AHostBecomesAMachine) {
   EXPECT_EQ(service_.admitted->name, "one");
 }
 
+TEST_F(MachineAddTest, ARefusalThatTouchedNothingIsOne) {
+  installed_ = std::string(version());
+  service_.admit_error = Error{Code::precondition, Effect::none, "its clock is wrong", "", {}};
+  EXPECT_EQ(add({"root@web1"}), 3);
+  EXPECT_FALSE(did("web1 join"));
+}
+
 TEST_F(MachineAddTest, TheSameVersionIsNotInstalledAgain) {
   installed_ = std::string(version());
   EXPECT_EQ(add({"root@web1"}), 0) << host_.err;
@@ -137,10 +144,21 @@ TEST_F(MachineAddTest, AFailedInstallationIsTakenOff) {
   EXPECT_FALSE(service_.admitted);
 }
 
+TEST_F(MachineAddTest, TheReasonIsDpkgsWhereAptKnowsNone) {
+  broken_["web1 install"] =
+      said("", 100,
+           "dpkg: error processing archive /var/lib/ployz-add/ployz.deb (--unpack):\n"
+           " cannot copy extracted data: failed to write (No space left on device)\n"
+           "E: Sub-process /usr/bin/dpkg returned an error code (1)\n");
+  EXPECT_EQ(add({"root@web1"}), 1);
+  EXPECT_TRUE(host_.err.contains("web1: cannot copy extracted data: failed to write (No space"))
+      << host_.err;
+}
+
 TEST_F(MachineAddTest, AFailedJoinIsWithdrawnDestroyedAndTakenOff) {
   const Error refused{Code::unavailable, Effect::none, "no handshake with m1", "port 51820?", {}};
   broken_["web1 join"] = said(Json{{"error", error_to_json(refused)}}.dump(), 3);
-  EXPECT_EQ(add({"root@web1"}), 3);
+  EXPECT_EQ(add({"root@web1"}), 1);
   EXPECT_TRUE(host_.err.contains("no handshake with m1 (port 51820?)")) << host_.err;
   EXPECT_TRUE(service_.withdrawn);
   EXPECT_TRUE(did("web1 destroy"));
@@ -151,8 +169,9 @@ TEST_F(MachineAddTest, AFailedJoinIsWithdrawnDestroyedAndTakenOff) {
 TEST_F(MachineAddTest, AnActivationThatFailsLeavesNothing) {
   service_.activate_error =
       Error{Code::precondition, Effect::none, "port 4319 of web1 does not answer", "", {}};
-  EXPECT_EQ(add({"root@web1"}, {"--json"}), 3);
+  EXPECT_EQ(add({"root@web1"}, {"--json"}), 1);  // undone, but no refusal
   EXPECT_EQ(document()["error"]["code"], "precondition");
+  EXPECT_EQ(document()["error"]["effect"], "none");
   EXPECT_TRUE(service_.withdrawn);
   EXPECT_TRUE(did("web1 destroy"));
   EXPECT_TRUE(did("web1 uninstall"));

@@ -108,6 +108,7 @@ Result<Json> join_steps(const JoinWish& wish, const Json& record, JoinUndo& undo
       std::format("admitted as {} with {}", text_of(machine, "name"), text_of(machine, "subnet")));
   TRY(check_stop(wish));
   undo.join_began = true;
+  if (wish.touched) *wish.touched = true;
   TRY(remote_ployzctl(wish.host, wish.sudo, {"mesh", "join", "--bundle-stdin"},
                       options_of(kJoin, wish.stop, to_text(bundle))));
   wish.say("joined; proving overlay, agent, router and transfers");

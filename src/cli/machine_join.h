@@ -26,6 +26,7 @@ struct JoinWish {
   std::string name;                           // of the machine; empty: its host name
   std::function<void(std::string_view)> say;  // a line of progress
   std::stop_token stop;
+  bool* touched = nullptr;  // becomes true when the host is changed, undone or not
 };
 
 struct Joined {

@@ -113,12 +113,16 @@ Result<Finished> run_script(RemoteHost& host, const HostFacts& facts, std::strin
   return host.run(argv, options);
 }
 
-// apt's reason is its first line with "E:"; what follows is consequences.
+// apt's reason is its first line with "E:"; what follows is consequences. Of dpkg apt says only that
+// it failed: then the reason is in the line after dpkg's first complaint.
 std::string apt_reason(std::string_view err) {
+  bool dpkg = false;
   for (size_t at = 0; at < err.size();) {
     const size_t end = std::min(err.find('\n', at), err.size());
     const auto line = err.substr(at, end - at);
+    if (dpkg) return printable(line.substr(std::min(line.find_first_not_of(' '), line.size())));
     if (line.starts_with("E: ")) return printable(line.substr(3));
+    dpkg = line.starts_with("dpkg: error processing ");
     at = end + 1;
   }
   return last_line(err);

@@ -19,18 +19,19 @@ bool wants_json(CliHost& host, const std::vector<std::string>& words) {
   return host.env("PLOYZ_JSON").has_value();
 }
 
-int report(CliHost& host, const Error& error, bool json) {
+void report(CliHost& host, const Error& error, bool json) {
   if (json)
     host.write_out(
         Json{{"error", error_to_json(error)}}.dump(2, ' ', false, Json::error_handler_t::replace) +
         "\n");
   else
     host.write_err(std::format("ployzctl: {}\n", printable(error.line())));
-  return exit_code_of(error);
 }
 
 void print(CliHost& host, const Answer& answer, bool json) {
-  if (json)
+  if (answer.error)
+    report(host, *answer.error, json);
+  else if (json)
     host.write_out(answer.document.dump(2, ' ', false, Json::error_handler_t::replace) + "\n");
   else
     host.write_out(answer.text);
@@ -74,7 +75,9 @@ int exit_code_of(const Error& error) {
 
 int run_cli(CliHost& host, const std::vector<std::string>& words) {
   const auto code = run_words(host, words);
-  return code ? *code : report(host, code.error(), wants_json(host, words));
+  if (code) return *code;
+  report(host, code.error(), wants_json(host, words));
+  return exit_code_of(code.error());
 }
 
 }  // namespace ployz::cli

@@ -15,6 +15,7 @@ namespace {
 
 // The answer may come a little after the member gave up waiting.
 constexpr auto kSyncSlack = std::chrono::milliseconds(2000);
+constexpr auto kSyncPause = std::chrono::milliseconds(250);
 
 Result<Machine> machine_of(const SelfRecord& record, const std::string& name,
                            const std::string& subnet, uint64_t now_ms) {
@@ -173,20 +174,31 @@ Status Admissions::forget_admission(const MachineId& machine) {
 
 Status Admissions::sync(const std::vector<Machine>& members, const MachineId& machine,
                         bool present) {
-  std::vector<MachineRpc::Call> calls;
-  for (const Machine& member : members) {
-    calls.push_back({{member.id, Target::agent, "mesh_sync"},
-                     to_json(MeshSyncRequest{machine, present})});
+  const Json request = to_json(MeshSyncRequest{machine, present});
+  const uint64_t again_until_ms =
+      ports_.clock.steady_ms() + static_cast<uint64_t>(config_.sync_again.count());
+  std::vector<Machine> left = members;
+  while (true) {
+    std::vector<MachineRpc::Call> calls;
+    for (const Machine& member : left) {
+      calls.push_back({{member.id, Target::agent, "mesh_sync"}, request});
+    }
+    const auto answers = ports_.rpc.call_all(calls, kMeshSync + kSyncSlack);
+    std::string silent;
+    std::vector<Machine> missing;
+    for (size_t i = 0; i < answers.size(); ++i) {
+      if (answers[i]) continue;
+      silent += std::format("; {}: {}", left[i].name, answers[i].error().message);
+      missing.push_back(left[i]);
+    }
+    if (missing.empty()) return {};
+    if (ports_.clock.steady_ms() >= again_until_ms ||
+        !ports_.clock.sleep_for(kSyncPause, std::stop_token())) {
+      return fail(Code::precondition, "not every member took note: " + silent.substr(2),
+                  "see which answer: ployzctl machine ls");
+    }
+    left = std::move(missing);
   }
-  const auto answers = ports_.rpc.call_all(calls, kMeshSync + kSyncSlack);
-  std::string silent;
-  for (size_t i = 0; i < answers.size(); ++i) {
-    if (answers[i]) continue;
-    silent += std::format("; {}: {}", members[i].name, answers[i].error().message);
-  }
-  if (silent.empty()) return {};
-  return fail(Code::precondition, "not every member took note: " + silent.substr(2),
-              "see which answer: ployzctl machine ls");
 }
 
 // Ends what is left of earlier admissions: those that expired, and those whose machine became a

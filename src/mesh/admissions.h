@@ -34,8 +34,11 @@ struct AdmissionsConfig {
   std::string version;               // of this daemon
   std::vector<uint16_t> proof_ports; // on the overlay address, before a machine becomes a member
   // How long reachability may take to come: a handshake per endpoint that is tried.
-  std::chrono::milliseconds proof{30'000};
+  std::chrono::milliseconds proof{20'000};
   std::chrono::milliseconds proof_retry{500};
+  // The store's reload for another admission may cut a call to a member short, or find nobody for a
+  // moment: what fails within this time is asked again. A member that is away fails still then.
+  std::chrono::milliseconds sync_again{3000};
 };
 
 class Admissions {

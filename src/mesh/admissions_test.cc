@@ -112,7 +112,7 @@ class AdmissionsTest : public testing::Test {
   std::set<std::string> refuse;
   std::function<void(const std::string&)> before_answer;
   uint64_t facts_ahead_ms = 0;
-  Admissions admissions_{{kFirst, "0.1.0", {4319}, milliseconds(50), milliseconds(5)},
+  Admissions admissions_{{kFirst, "0.1.0", {4319}, milliseconds(50), milliseconds(5), milliseconds(0)},
                          {store_, rpc_, clock_, entropy_}};
   std::vector<std::unique_ptr<Subscription>> served_;
 };

@@ -47,7 +47,7 @@ void MeshKeeper::run(const std::stop_token& stop) {
       due = wanted_ != finished_;
     }
     // Without a change: an admission may have expired.
-    const Status status = due ? refresh() : apply(*applied_);
+    const Status status = due ? refresh(stop, wanted) : apply(*applied_);
     bool failed_again = false;
     {
       const std::lock_guard lock(mutex_);
@@ -65,11 +65,25 @@ void MeshKeeper::run(const std::stop_token& stop) {
   }
 }
 
-Status MeshKeeper::refresh() {
+Result<Roster> MeshKeeper::read() {
   Roster roster = TRY(read_roster(ports_.records));
-  if (roster.machines.empty()) {
-    return fail(Code::corrupt, "the store lists no machine at all",
-                "was it emptied? the tunnels stay as they are");
+  if (!roster.machines.empty()) return roster;
+  return fail(Code::corrupt, "the store lists no machine at all",
+              "was it emptied? the tunnels stay as they are");
+}
+
+Status MeshKeeper::refresh(const std::stop_token& stop, uint64_t& wanted) {
+  Roster roster = TRY(read());
+  const uint64_t now_ms = ports_.clock.steady_ms();
+  if (ports_.users && now_ms < reload_from_ms_ &&
+      store_users_of(roster, config_.self, ports_.clock.wall_ms()) != users_) {
+    TRY(apply_peers(roster));
+    ports_.clock.sleep_for(std::chrono::milliseconds(reload_from_ms_ - now_ms), stop);
+    {
+      const std::lock_guard lock(mutex_);
+      wanted = wanted_;  // who asked meanwhile is served by the same reading
+    }
+    roster = TRY(read());
   }
   TRY(apply(roster));
   const std::lock_guard lock(mutex_);
@@ -77,21 +91,24 @@ Status MeshKeeper::refresh() {
   return {};
 }
 
+Status MeshKeeper::apply_peers(const Roster& roster) {
+  std::vector<Peer> peers = peers_of(roster, config_.self, ports_.clock.wall_ms());
+  if (peers == peers_) return {};
+  TRY(ports_.overlay.set_peers(peers));
+  peers_ = std::move(peers);
+  rotated_at_ms_ = ports_.clock.steady_ms();
+  return {};
+}
+
 // Only what differs from the last time is told to the drivers.
 Status MeshKeeper::apply(const Roster& roster) {
-  const uint64_t now_ms = ports_.clock.wall_ms();
-  std::vector<Peer> peers = peers_of(roster, config_.self, now_ms);
-  if (peers != peers_) {
-    TRY(ports_.overlay.set_peers(peers));
-    peers_ = std::move(peers);
-    rotated_at_ms_ = ports_.clock.steady_ms();
-  }
+  TRY(apply_peers(roster));
   if (!ports_.users) return {};
-  std::vector<StoreUser> users = store_users_of(roster, config_.self, now_ms);
-  if (users != users_) {
-    TRY(ports_.users->set(users));
-    users_ = std::move(users);
-  }
+  std::vector<StoreUser> users = store_users_of(roster, config_.self, ports_.clock.wall_ms());
+  if (users == users_) return {};
+  TRY(ports_.users->set(users));
+  users_ = std::move(users);
+  reload_from_ms_ = ports_.clock.steady_ms() + static_cast<uint64_t>(config_.reload_every.count());
   return {};
 }
 

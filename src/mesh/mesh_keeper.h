@@ -32,6 +32,10 @@ inline constexpr uint64_t kRotateEveryMs = 3'000;
 
 struct MeshKeeperConfig {
   MachineId self;
+  // The store takes changed users over with a reload, in which calls of all machines get lost and
+  // are repeated. So machines that come in together come in with one: the next is this long after
+  // the last.
+  std::chrono::milliseconds reload_every{500};
   // How often expiries and silent peers are looked for, and lists that failed are repeated.
   std::chrono::milliseconds check_every{1000};
 };
@@ -60,9 +64,12 @@ class MeshKeeper {
   void run(const std::stop_token& stop);
   void follow();
   void changed();
-  // Reads and applies; what was applied before stays after an error.
-  Status refresh();
+  // Reads and applies; what was applied before stays after an error. `wanted`: the refreshes that
+  // this one is; more when it had to wait before it read.
+  Status refresh(const std::stop_token& stop, uint64_t& wanted);
+  Result<Roster> read();
   Status apply(const Roster& roster);
+  Status apply_peers(const Roster& roster);
   void rotate();
 
   const MeshKeeperConfig config_;
@@ -82,6 +89,7 @@ class MeshKeeper {
   std::optional<std::vector<Peer>> peers_;
   std::optional<std::vector<StoreUser>> users_;
   uint64_t rotated_at_ms_ = 0;
+  uint64_t reload_from_ms_ = 0;
 
   std::jthread worker_;  // last: it ends before what it uses
 };

@@ -99,9 +99,9 @@ class MeshKeeperTest : public testing::Test {
     const Admission admission{machine, OperationId("op"), clock_.wall_ms() + kAdmissionMs};
     return store_.create(Bucket::invites, machine.id.str(), to_text(to_json(admission))).value();
   }
-  void start(bool stores = true) {
+  void start(bool stores = true, milliseconds reload_every = milliseconds(0)) {
     keeper_ = std::make_unique<MeshKeeper>(
-        MeshKeeperConfig{MachineId("m1"), milliseconds(5)},
+        MeshKeeperConfig{MachineId("m1"), reload_every, milliseconds(5)},
         MeshKeeper::Ports{store_, overlay_, stores ? &users_ : nullptr, clock_, {}});
   }
   bool await_peers(size_t count) {
@@ -152,6 +152,25 @@ TEST_F(MeshKeeperTest, SyncAnswersWhenTheChangeIsApplied) {
   EXPECT_EQ(overlay_.set.get().size(), 1u);
   EXPECT_EQ(users_.users.get().size(), 1u);
   EXPECT_TRUE(keeper_->sync({MachineId("m3"), false}));
+}
+
+TEST_F(MeshKeeperTest, MachinesThatComeInTogetherAreOneReload) {
+  start(true, milliseconds(200));
+  ASSERT_TRUE(users_.users.await([](const auto&, int sets) { return sets == 1; }));
+  std::vector<std::jthread> admissions;
+  std::atomic<int> in = 0;
+  for (int number = 2; number < 10; ++number) {
+    const std::string name = std::format("m{}", number);
+    admit(machine(name, number));
+    admissions.emplace_back([&, name] { in += keeper_->sync({MachineId(name), true}).has_value(); });
+  }
+  // Tunnels do not wait for it.
+  ASSERT_TRUE(overlay_.set.await([](const auto& peers, int) { return !peers.empty(); }));
+  admissions.clear();
+  EXPECT_EQ(in, 8);
+  EXPECT_TRUE(users_.users.await([](const auto& users, int sets) {
+    return users.size() == 8 && sets <= 3;  // one, unless this test was stopped for long
+  }));
 }
 
 TEST_F(MeshKeeperTest, SyncIsBounded) {

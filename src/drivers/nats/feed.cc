@@ -21,6 +21,10 @@ constexpr milliseconds kHeartbeat{1000};
 constexpr milliseconds kSilence{3500};
 // The server drops a consumer whose reader vanished after this.
 constexpr milliseconds kInactive{5000};
+// A reading of the present begins with its first message, or with the word that there is none. When
+// that does not come, a reload of the server took the consumer's way to us (connection.cc); so a new
+// consumer is made, with double the patience each time.
+constexpr milliseconds kFirstPatience{1000};
 constexpr milliseconds kFirstRetry{100};
 constexpr milliseconds kLastRetry{2000};
 
@@ -225,17 +229,22 @@ Result<std::unique_ptr<Subscription>> follow_feed(NatsConnection& connection, Fe
 Status read_feed(NatsConnection& connection, FeedSource source,
                  const std::function<void(jetstream::Message)>& on_message) {
   Feed feed(connection, std::move(source), {on_message, {}});
-  if (Status started = feed.start(); !started) {
-    Error error = std::move(started).error();
-    error.effect = Effect::none;  // a consumer that may be left expires by itself
-    return fail(std::move(error));
-  }
-  while (!feed.is_caught_up()) {
-    if (!feed.step(connection.config().request_timeout)) {
-      return fail(Code::timeout, "reading the store was cut short");
+  const milliseconds limit = connection.config().request_timeout;
+  auto give_up = Clock::now() + limit;
+  for (milliseconds patience = kFirstPatience;; patience = std::min(2 * patience, limit)) {
+    if (Status started = feed.start(); !started) {
+      Error error = std::move(started).error();
+      error.effect = Effect::none;  // a consumer that may be left expires by itself
+      return fail(std::move(error));
     }
+    while (!feed.is_caught_up()) {
+      const auto left = std::chrono::ceil<milliseconds>(give_up - Clock::now());
+      if (left.count() <= 0) return fail(Code::timeout, "reading the store was cut short");
+      if (!feed.step(std::min(patience, left))) break;
+      give_up = Clock::now() + limit;
+    }
+    if (feed.is_caught_up()) return {};
   }
-  return {};
 }
 
 }  // namespace ployz

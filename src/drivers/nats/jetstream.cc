@@ -6,6 +6,8 @@
 
 #include <sodium.h>
 
+#include "drivers/nats/streams.h"
+
 namespace ployz::jetstream {
 namespace {
 
@@ -93,6 +95,32 @@ Result<std::optional<Message>> get_message(NatsConnection& connection, std::stri
   return std::move(*message);
 }
 
+// Says which write a message is of, to whoever made it.
+constexpr auto kMarkHeader = "Ployz-Write";
+
+std::string random_mark() {
+  uint64_t number = 0;
+  randombytes_buf(&number, sizeof number);
+  return std::format("{:016x}", number);
+}
+
+// "$KV.leases.x" → "KV_leases".
+std::string stream_of(std::string_view subject) {
+  if (!subject.starts_with("$KV.")) return std::string(kCommitStream);
+  const auto bucket = subject.substr(4, subject.find('.', 4) - 4);
+  return std::format("KV_{}", bucket);
+}
+
+// A write that was sent more than once is refused: by itself, when the subject's newest message is
+// it. Otherwise it may have arrived and have been followed by another one.
+Result<uint64_t> find_own(NatsConnection& connection, const std::string& subject,
+                          std::string_view mark) {
+  const auto newest = get_message(connection, stream_of(subject), {{"last_by_subj", subject}});
+  if (newest && *newest && (*newest)->header(kMarkHeader) == mark) return (*newest)->sequence;
+  return fail(Code::timeout, std::format("{}: no answer to the first of several tries", subject),
+              {}, Effect::unknown);
+}
+
 }  // namespace
 
 std::string_view Message::header(std::string_view key) const {
@@ -122,6 +150,8 @@ uint64_t err_code(const Error& error) {
 }
 
 Result<uint64_t> append(NatsConnection& connection, NatsRequest message, uint64_t expected) {
+  const std::string mark = random_mark();
+  message.headers.emplace_back(kMarkHeader, mark);
   message.headers.emplace_back("Nats-Expected-Last-Subject-Sequence", std::to_string(expected));
   const std::string subject = message.subject;
   if (subject.starts_with("$KV.")) {
@@ -129,7 +159,11 @@ Result<uint64_t> append(NatsConnection& connection, NatsRequest message, uint64_
   }
   auto reply = connection.request(message);
   if (!reply) return fail(std::move(reply).error());
-  const Json answer = TRY(parse_answer(*reply, subject));
+  const auto answered = parse_answer(*reply, subject);
+  if (!answered && answered.error().code == Code::conflict && reply->repeated) {
+    return find_own(connection, subject, mark);
+  }
+  const Json answer = TRY(Result<Json>(answered));
   const auto sequence = get_uint(answer, "seq");
   if (!sequence) {
     return fail(Code::corrupt, std::format("{}: not a JetStream acknowledgement", subject), {},

@@ -15,6 +15,7 @@ struct NatsMessage {
   std::string reply;  // empty: no answer is expected
   std::string data;
   NatsHeaders headers;  // a protocol message has "Status" ("503", "100") and "Description"
+  bool repeated = false;  // an answer to what had to be asked more than once
 
   // Empty when absent.
   [[nodiscard]] std::string_view header(std::string_view key) const {

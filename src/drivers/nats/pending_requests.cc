@@ -35,6 +35,11 @@ void PendingRequests::Batch::settle(size_t index, Reply reply) {
   owner_.settle_locked(*this, index, std::move(reply));
 }
 
+bool PendingRequests::Batch::wait_settled(std::chrono::steady_clock::time_point deadline) {
+  std::unique_lock lock(owner_.mutex_);
+  return settled_.wait_until(lock, deadline, [this] { return missing_ == 0; });
+}
+
 std::vector<PendingRequests::Reply> PendingRequests::Batch::wait(
     std::chrono::steady_clock::time_point deadline, const Error& late) {
   std::unique_lock lock(owner_.mutex_);

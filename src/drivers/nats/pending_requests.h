@@ -29,12 +29,15 @@ class PendingRequests {
     Batch(const Batch&) = delete;
     Batch& operator=(const Batch&) = delete;
 
-    // Request `index` is about to be published to `subject`; the token its reply must carry. It
-    // cannot be guessed, so a reply comes from who was asked: over leaf nodes the server does not
-    // ensure that (server_config.h).
+    // Request `index` is about to be published to `subject`; the token its reply must carry. Of a
+    // request that is published again every token counts, and the first reply. A token cannot
+    // be guessed, so a reply comes from who was asked: over leaf nodes the server does not ensure
+    // that (server_config.h).
     [[nodiscard]] uint64_t expect(size_t index, std::string_view subject);
     // Settles request `index` without a reply; the last word is the first.
     void settle(size_t index, Reply reply);
+    // True when every request is settled; false at `deadline`.
+    [[nodiscard]] bool wait_settled(std::chrono::steady_clock::time_point deadline);
     // Returns when every request is settled, at the latest at `deadline`; those that are not get
     // `late`.
     [[nodiscard]] std::vector<Reply> wait(std::chrono::steady_clock::time_point deadline,

@@ -2,6 +2,7 @@
 
 #include <sqlite3.h>
 
+#include <cstring>
 #include <format>
 
 namespace ployz::sqlite {
@@ -84,7 +85,12 @@ std::unexpected<Error> Database::corrupt(std::string_view why) const {
 
 std::unexpected<Error> Database::failure() const {
   const int code = handle_ ? sqlite3_errcode(handle_.get()) : SQLITE_NOMEM;
-  const std::string why = handle_ ? sqlite3_errmsg(handle_.get()) : "out of memory";
+  std::string why = handle_ ? sqlite3_errmsg(handle_.get()) : "out of memory";
+  // "disk I/O error" may be a full disk.
+  if (const int error = handle_ ? sqlite3_system_errno(handle_.get()) : 0;
+      error != 0 && (code & 0xff) == SQLITE_IOERR) {
+    why += std::format(" ({})", std::strerror(error));
+  }
   switch (code & 0xff) {
     case SQLITE_CORRUPT:
     case SQLITE_NOTADB:
