@@ -22,7 +22,8 @@ Result<std::unique_ptr<Volumes>> open_volumes(const Config& config) {
                 "leave [storage] zfs_root out for a btrfs pool in a file");
   }
   const bool in_a_file = config.storage.btrfs_root.empty();
-  const auto root = in_a_file ? paths_of(config).pool() : config.storage.btrfs_root;
+  const std::filesystem::path root =
+      in_a_file ? paths_of(config).pool() : std::filesystem::path(config.storage.btrfs_root);
   Result<std::unique_ptr<BtrfsVolumes>> opened = BtrfsVolumes::open(root);
   if (opened) return std::move(*opened);
   if (in_a_file) opened.error().hint = "systemctl status ployz-pool";
@@ -114,7 +115,7 @@ Status Storage::ensure() {
     TRY(btrfs::make_folder(paths.pool()));
     TRY(units_.ensure_started(unit::kPool));
   }
-  volumes();
+  (void)volumes();  // the pool is there from now on
   return opened_->open().transform([](Volumes*) {});
 }
 
