@@ -137,6 +137,8 @@ Status remove_from_host(Session& session, const std::string& context) {
   for (const char* table : {"ployz", "ployz-overlay"})
     (void)session.host().run({{"nft", "delete", "table", "ip", table}}, {});
   (void)session.host().run({{"ip", "link", "delete", "ployz-wg"}}, {});
+  // The storage pool; the file it is in goes with the folder.
+  (void)session.host().run({{"umount", "/var/lib/ployz/pool"}}, {});
   for (const auto& [in, out] : {std::pair("ployz-wg", "ployz0"), {"ployz0", "ployz-wg"}})
     (void)session.host().run(
         {{"iptables", "-w", "-D", "DOCKER-USER", "-i", in, "-o", out, "-j", "ACCEPT"}}, {});

@@ -85,7 +85,10 @@ left=$(present | comm -13 "$state/before" -)
 for package in $left; do echo "stays=package $package"; done
 rm -rf /usr/share/ployz /run/ployz
 if [ -e "$state/made-config" ]; then rm -rf /etc/ployz; fi
-if [ -e "$state/made-data" ]; then rm -rf /var/lib/ployz; fi
+if [ -e "$state/made-data" ]; then
+  umount /var/lib/ployz/pool 2>/dev/null
+  rm -rf /var/lib/ployz
+fi
 if [ -e "$state/made-docker" ]; then
   # The folder itself may be a mount point.
   rm -rf /var/lib/docker /var/lib/containerd /run/containerd 2>/dev/null

@@ -157,15 +157,17 @@ TEST_P(BtrfsVolumesTest, ATreeArrivesAsItIs) {
   const auto shell = [&](const std::string& script) {
     run_or_fail({"sh", "-ec", "cd \"$0\"; " + script, live});
   };
-  shell("mkdir -p a/b/c d; echo one > a/b/c/file; ln a/b/c/file d/hard; ln -s /etc/passwd d/soft;"
-        "mkfifo a/fifo; mknod a/null c 1 3; chmod 4750 a/b; chown -R 7:8 a/b; setfacl -m u:9:r d"
-        " 2>/dev/null || true; truncate -s 5M a/holes; touch -d @1000 a/b/c");
+  shell(
+      "mkdir -p a/b/c d; echo one > a/b/c/file; ln a/b/c/file d/hard; ln -s /etc/passwd d/soft;"
+      "mkfifo a/fifo; mknod a/null c 1 3; chmod 4750 a/b; chown -R 7:8 a/b; setfacl -m u:9:r d"
+      " 2>/dev/null || true; truncate -s 5M a/holes; touch -d @1000 a/b/c");
   const DatasetSnapshot one = take(made.id, "one");
   const DatasetSpec target = spec();
   Status moved = move(here(), made.id, "one", there(), target);
   ASSERT_TRUE(moved) << moved.error().line();
-  const std::string list = "cd \"$0\"; find . -printf '%P %y %m %U:%G %s %l %n %T@\\n' | sort;"
-                           "find . -type f -exec sha256sum {} + | sort";
+  const std::string list =
+      "cd \"$0\"; find . -printf '%P %y %m %U:%G %s %l %n %T@\\n' | sort;"
+      "find . -type f -exec sha256sum {} + | sort";
   const std::string arrived = there().path(target.id).value();
   EXPECT_EQ(run_or_fail({"sh", "-ec", list, arrived}), run_or_fail({"sh", "-ec", list, live}));
   shell("mv a/b d/moved; rm d/soft; rm -r a; mkdir a; echo two > a/new; ln d/moved/c/file a/again");
@@ -181,9 +183,10 @@ TEST(Confinement, LetsACommandWriteInOneFolderOnly) {
   std::filesystem::create_directory(inside);
   std::vector<std::string> argv = btrfs::confined_to(inside);
   if (argv.empty()) GTEST_SKIP() << "this kernel has no Landlock";
-  argv.insert(argv.end(), {"sh", "-c", "cd \"$0\"; echo > in/side; echo > out; ln -s .. up;"
-                                       "echo > inside/up/out; mkdir inside/a inside/b;"
-                                       "echo > inside/a/x; mv inside/a/x inside/b; true",
+  argv.insert(argv.end(), {"sh", "-c",
+                           "cd \"$0\"; echo > in/side; echo > out; ln -s .. up;"
+                           "echo > inside/up/out; mkdir inside/a inside/b;"
+                           "echo > inside/a/x; mv inside/a/x inside/b; true",
                            folder.path()});
   (void)run({.argv = argv});
   EXPECT_FALSE(std::filesystem::exists(folder.path() / "out"));
