@@ -106,6 +106,33 @@ class FakeService : public ApiService {
     return {};
   }
   Result<std::vector<RttReport>> machine_rtt() override { return answer(rtt_list); }
+  std::optional<ChangeRequest> changed;
+  std::optional<OperationId> applied;  // of a prepared plan
+  VolumesReport volumes_report;
+  Manifest manifest;
+
+  Result<Plan> change_preview(const ChangeRequest& request) override {
+    changed = request;
+    return answer(plan);
+  }
+  Result<Operation> change(const ChangeRequest& request, const EventSink& sink,
+                           std::stop_token) override {
+    changed = request;
+    tell(sink);
+    return answer(result);
+  }
+  Result<PreparedReport> prepare(const ChangeRequest& request, uint64_t ttl_ms) override {
+    changed = request;
+    return answer(PreparedReport{result.id, 1'700'000'000'000 + ttl_ms, plan});
+  }
+  Result<Operation> apply_prepared(const OperationId& id, const EventSink& sink,
+                                   std::stop_token) override {
+    applied = id;
+    tell(sink);
+    return answer(result);
+  }
+  Result<VolumesReport> volumes(const NamespaceName&) override { return answer(volumes_report); }
+  Result<Manifest> manifest_of(const NamespaceName&) override { return answer(manifest); }
   Result<Plan> deploy_preview(const DeployRequest& request) override {
     deployed = request;
     return answer(plan);

@@ -41,6 +41,7 @@ struct ServiceDiff {
 struct ServiceWish {
   const Machine* home = nullptr;  // every instance has to stand there
   std::string replace;            // why none may stay; empty: they may
+  std::string why;                // that machine, for the preview
   bool volumes = false;           // so all stand on one machine, which has a pool
 };
 

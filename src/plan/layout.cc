@@ -112,7 +112,9 @@ Status LayoutBuilder::settle_home(const ServiceDiff& diff, const Eligible& eligi
   }
   Load load = load_;
   const SpreadRequest first{&diff.service, &eligible, &image, 1, {}, leaving(diff.gone), false};
-  wish.home = TRY(place(first, snapshot_, load)).placed.front().machine;
+  const Placed chosen = TRY(place(first, snapshot_, load)).placed.front();
+  wish.home = chosen.machine;
+  wish.why = chosen.why;
   return {};
 }
 
@@ -142,6 +144,9 @@ Result<ServiceLayout> LayoutBuilder::lay_out(const Service& service,
                               one_per_machine(diff.service)};
   Spread spread = TRY(place(request, snapshot_, load_));
   layout.excluded = std::move(spread.excluded);
+  if (wish.home != nullptr) {
+    for (Placed& placed : spread.placed) placed.why = wish.why;
+  }
   TRY(add_instances(layout, std::move(spread.placed), image));
   return layout;
 }

@@ -30,8 +30,12 @@ Result<ServiceWish> wish_for(const NextState& next, const Service& service,
   wish.volumes = !service.container.mounts.empty();
   wish.replace = volumes.replaces(service);
   wish.home = TRY(volumes.home_of(service));
+  wish.why = "where its volumes are";
   const auto moved = next.moved.find(service.name);
-  if (moved != next.moved.end()) wish.home = find_machine(snapshot, moved->second);
+  if (moved != next.moved.end()) {
+    wish.home = find_machine(snapshot, moved->second);
+    wish.why = "as asked";
+  }
   return wish;
 }
 

@@ -9,6 +9,7 @@
 #include "model/manifest.h"
 #include "model/operation.h"
 #include "model/plan.h"
+#include "plan/change_request.h"
 
 namespace {
 
@@ -72,6 +73,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
       break;
     case 'k':
       read(exec_request_from_json, *json);
+      break;
+    case 'l':
+      read(change_request_from_json, *json);
       break;
     default:
       break;
