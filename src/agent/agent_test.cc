@@ -74,13 +74,14 @@ class AgentTest : public testing::Test {
   Result<Json> step(const std::string& id, Action action, StepVerb verb = StepVerb::apply,
                     uint64_t attempt = 1, size_t index = 0) {
     return ask("step", to_json(StepRequest{kOperation, attempt, StepId(id), verb, index,
-                                                     std::move(action), std::nullopt}));
+                                                     std::move(action), std::nullopt,
+                                                     std::nullopt}));
   }
 
   Result<Json> probe(const std::string& operation, std::vector<std::string> addresses,
                      std::vector<uint16_t> ports = {}, std::vector<std::string> images = {}) {
     Claim claim{MachineId("machine-1"), std::move(addresses), std::move(ports), std::move(images),
-                {}, false};
+                {}, false, {}};
     return ask("probe", to_json(ProbeRequest{OperationId(operation), 1, claim}));
   }
 

@@ -12,7 +12,7 @@
 // descends from; "" is everything. "total_bytes" is an estimate, 0 when there is none. "present": the
 // dataset has the snapshot itself already, and nothing follows.
 //
-// The last bytes are handed to the destination's driver only when length and SHA-256 of the whole
+// The last bytes are handed to the destination's driver only when length and tag of the whole
 // were right, so that nothing can be complete that was not verified.
 #pragma once
 

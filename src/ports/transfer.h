@@ -2,8 +2,8 @@
 // logs, volumes. One machine offers a stream under a one-time key, which travels to another by RPC;
 // that one dials and presents the key. Then either end writes and reads.
 //
-// What it promises: bytes arrive exactly and in order. Each direction ends with its length and
-// SHA-256, or with an Error of the writer; a reader never takes anything else for the end. Memory
+// What it promises: bytes arrive exactly and in order. Each direction ends with its length and a
+// tag that only its two ends can make, or with an Error of the writer, and never otherwise. Memory
 // is bounded: a writer waits for its reader. A peer that falls silent (host, network or process
 // gone) is noticed within `silence`; one that is only slow is not, because either side says that it
 // lives while it has nothing to send.

@@ -133,7 +133,7 @@ TEST(TransferReal, AnotherVersionIsNamed) {
     const Fd peer(::accept(listener.fd(), nullptr, nullptr));
     char greeting[kGreetingSize];
     (void)::recv(peer.get(), greeting, sizeof greeting, MSG_WAITALL);
-    const char version = 2;
+    const char version = kStreamVersion + 1;
     (void)::send(peer.get(), &version, 1, MSG_NOSIGNAL);
   });
   const auto transfers = listen();

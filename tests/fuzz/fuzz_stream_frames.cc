@@ -8,8 +8,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* bytes, size_t size) {
   if (input.empty()) return 0;
   const size_t piece = 1 + static_cast<unsigned char>(input[0]);
   input.remove_prefix(1);
-  ployz::FrameParser parser;
-  ployz::StreamSum sum;
+  const std::string key(ployz::kStreamKeyLength, 'a');
+  ployz::FrameParser parser(key, ployz::StreamEnd::dialing);
+  ployz::StreamSum sum(key, ployz::StreamEnd::dialing);
   std::string end;  // what a correct end frame is, once there is one
   while (!input.empty()) {
     const auto step = parser.next(input.substr(0, std::min(piece, input.size())));

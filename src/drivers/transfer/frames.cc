@@ -1,5 +1,6 @@
 #include "drivers/transfer/frames.h"
 
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 
 #include <algorithm>
@@ -12,8 +13,8 @@
 namespace ployz {
 namespace {
 
-constexpr size_t kDigest = 32;
-constexpr size_t kEndPayload = 8 + kDigest;
+constexpr size_t kTag = 16;
+constexpr size_t kEndPayload = 8 + kTag;
 
 bool is_hex(std::string_view text) {
   return std::ranges::all_of(
@@ -47,23 +48,36 @@ Result<Greeting> parse_greeting(std::string_view bytes) {
                   std::string(bytes.substr(kStreamKeyLength))};
 }
 
-// OpenSSL's uses the processor's SHA instructions, which is what makes summing cheaper than copying.
 struct StreamSum::State {
-  EVP_MD_CTX* context = EVP_MD_CTX_new();
+  EVP_CIPHER_CTX* context = EVP_CIPHER_CTX_new();
   uint64_t count = 0;
 };
 
-StreamSum::StreamSum() : state_(std::make_unique<State>()) {
-  check(state_->context && EVP_DigestInit_ex(state_->context, EVP_sha256(), nullptr) == 1,
+StreamSum::StreamSum(std::string_view stream_key, StreamEnd writer)
+    : state_(std::make_unique<State>()) {
+  const std::string text = std::format(
+      "ployz stream {} {}", writer == StreamEnd::dialing ? "dialing" : "offering", stream_key);
+  std::array<unsigned char, 32> key{};
+  check(EVP_Digest(text.data(), text.size(), key.data(), nullptr, EVP_sha256(), nullptr) == 1,
         "SHA-256 is there");
+  constexpr std::array<unsigned char, 12> kNonce{};
+  check(state_->context && EVP_EncryptInit_ex(state_->context, EVP_aes_256_gcm(), nullptr,
+                                              key.data(), kNonce.data()) == 1,
+        "AES-256-GCM is there");
 }
 
-StreamSum::~StreamSum() { EVP_MD_CTX_free(state_->context); }
+StreamSum::~StreamSum() { EVP_CIPHER_CTX_free(state_->context); }
 
 void StreamSum::add(std::string_view bytes) {
   if (bytes.empty()) return;
+  check(bytes.size() <= kMaxFrameData, "no piece is larger than a frame");
   state_->count += bytes.size();
-  check(EVP_DigestUpdate(state_->context, bytes.data(), bytes.size()) == 1, "SHA-256 goes on");
+  int added = 0;
+  // Without an output: additional data, which is only authenticated.
+  check(EVP_EncryptUpdate(state_->context, nullptr, &added,
+                          reinterpret_cast<const unsigned char*>(bytes.data()),
+                          static_cast<int>(bytes.size())) == 1,
+        "the tag goes on");
 }
 
 std::string StreamSum::finish() {
@@ -71,9 +85,12 @@ std::string StreamSum::finish() {
   for (int shift = 56; shift >= 0; shift -= 8) {
     payload += static_cast<char>(state_->count >> shift & 0xff);
   }
-  std::array<unsigned char, kDigest> digest{};
-  check(EVP_DigestFinal_ex(state_->context, digest.data(), nullptr) == 1, "SHA-256 ends once");
-  payload.append(digest.begin(), digest.end());
+  std::array<unsigned char, kTag> tag{};
+  int added = 0;
+  check(EVP_EncryptFinal_ex(state_->context, tag.data(), &added) == 1 && added == 0 &&
+            EVP_CIPHER_CTX_ctrl(state_->context, EVP_CTRL_AEAD_GET_TAG, kTag, tag.data()) == 1,
+        "the tag ends once");
+  payload.append(tag.begin(), tag.end());
   return payload;
 }
 
@@ -152,7 +169,11 @@ Status FrameParser::complete() {
     if (!json || !json->is_object()) return corrupt("an error that does not parse");
     return fail(error_from_json(*json));
   }
-  if (payload != sum_.finish()) return corrupt("its bytes do not match their length and digest");
+  const std::string expected = sum_.finish();
+  if (payload.size() != expected.size() ||
+      CRYPTO_memcmp(payload.data(), expected.data(), expected.size()) != 0) {
+    return corrupt("its bytes do not match their length and tag");
+  }
   ended_ = true;
   return {};
 }

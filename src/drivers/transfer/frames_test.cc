@@ -7,6 +7,8 @@
 namespace ployz {
 namespace {
 
+const std::string kKey(kStreamKeyLength, 'a');
+
 // What a reader gets from these bytes, fed in pieces of `size`.
 struct Outcome {
   std::string data;
@@ -15,7 +17,7 @@ struct Outcome {
 };
 
 Outcome parse(std::string_view bytes, size_t size) {
-  FrameParser parser;
+  FrameParser parser(kKey, StreamEnd::offering);
   Outcome out;
   while (!bytes.empty()) {
     const auto step = parser.next(bytes.substr(0, std::min(size, bytes.size())));
@@ -36,7 +38,7 @@ std::string data_frame(StreamSum& sum, std::string_view data) {
 }
 
 TEST(Frames, RoundTripInPiecesOfAnySize) {
-  StreamSum sum;
+  StreamSum sum(kKey, StreamEnd::offering);
   const std::string big(kMaxFrameData, 'x');
   std::string wire = alive_frame() + data_frame(sum, "hello ");
   wire += alive_frame() + data_frame(sum, big);
@@ -50,14 +52,14 @@ TEST(Frames, RoundTripInPiecesOfAnySize) {
 }
 
 TEST(Frames, AnEmptyStreamEnds) {
-  StreamSum sum;
+  StreamSum sum(kKey, StreamEnd::offering);
   const Outcome out = parse(end_frame(sum), 1);
   EXPECT_TRUE(out.ended);
   EXPECT_EQ(out.data, "");
 }
 
 TEST(Frames, WithoutItsEndNothingIsAnEnd) {
-  StreamSum sum;
+  StreamSum sum(kKey, StreamEnd::offering);
   std::string wire = data_frame(sum, "hello");
   wire += end_frame(sum);
   for (size_t size = 0; size < wire.size(); ++size) {
@@ -68,7 +70,7 @@ TEST(Frames, WithoutItsEndNothingIsAnEnd) {
 }
 
 TEST(Frames, AnyChangedByteIsCorrupt) {
-  StreamSum sum;
+  StreamSum sum(kKey, StreamEnd::offering);
   std::string wire = data_frame(sum, "hello");
   wire += end_frame(sum);
   for (size_t i = 0; i < wire.size(); ++i) {
@@ -76,6 +78,19 @@ TEST(Frames, AnyChangedByteIsCorrupt) {
     changed[i] ^= 1;
     const Outcome out = parse(changed, 64);
     EXPECT_FALSE(out.ended) << i;
+  }
+}
+
+TEST(Frames, AnEndOfAnotherStreamOrOfTheOtherDirectionIsNone) {
+  const std::string other_key(kStreamKeyLength, 'b');
+  StreamSum another(other_key, StreamEnd::offering);
+  StreamSum backwards(kKey, StreamEnd::dialing);
+  for (StreamSum* sum : {&another, &backwards}) {
+    const std::string data = data_frame(*sum, "hello");
+    const Outcome out = parse(data + end_frame(*sum), 64);
+    EXPECT_FALSE(out.ended);
+    ASSERT_TRUE(out.error);
+    EXPECT_EQ(out.error->code, Code::corrupt);
   }
 }
 
@@ -90,7 +105,7 @@ TEST(Frames, AnErrorOfTheWriterArrives) {
 }
 
 TEST(Frames, GarbageIsCorrupt) {
-  StreamSum sum;
+  StreamSum sum(kKey, StreamEnd::offering);
   const std::string ended = end_frame(sum);
   for (const std::string& wire :
        {std::string("GET / HTTP/1.1\r\n"), frame_header('D', 0), frame_header('D', kMaxFrameData + 1),
@@ -114,7 +129,7 @@ TEST(Frames, Greetings) {
   EXPECT_EQ(parsed->purpose, purpose_digest(purpose));
   EXPECT_FALSE(wire.contains("op-1"));
   std::string newer = wire;
-  newer[4] = 2;
+  newer[4] = kStreamVersion + 1;
   EXPECT_EQ(parse_greeting(newer).error().code, Code::unsupported);
   EXPECT_EQ(parse_greeting(wire.substr(1)).error().code, Code::corrupt);
   EXPECT_EQ(parse_greeting(std::string(kGreetingSize, 'z')).error().code, Code::corrupt);

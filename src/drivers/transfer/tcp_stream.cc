@@ -18,13 +18,16 @@ constexpr size_t kBuffer = kMaxFrameData + kFrameHeader;
 
 }  // namespace
 
-TcpStream::TcpStream(Fd fd, std::string peer, milliseconds silence, std::stop_token stop)
+TcpStream::TcpStream(Fd fd, std::string peer, std::string_view key, StreamEnd own,
+                     milliseconds silence, std::stop_token stop)
     : fd_(std::move(fd)),
       peer_(std::move(peer)),
       silence_(silence),
       stop_(stop),
       heard_(steady_clock::now()),
+      sum_(key, own),
       sent_(steady_clock::now()),
+      parser_(key, other(own)),
       buffer_(kBuffer) {}
 
 std::unexpected<Error> TcpStream::broken(std::string why) const {

@@ -15,8 +15,10 @@ namespace ployz {
 
 class TcpStream final : public MachineStream {
  public:
-  // `peer` names it in errors. The socket is non-blocking.
-  TcpStream(Fd fd, std::string peer, std::chrono::milliseconds silence, std::stop_token stop);
+  // `peer` names it in errors; `key` is the stream's, and `own` which end this is. The socket is
+  // non-blocking.
+  TcpStream(Fd fd, std::string peer, std::string_view key, StreamEnd own,
+            std::chrono::milliseconds silence, std::stop_token stop);
 
   Status write(std::string_view bytes) override;
   Status finish() override;

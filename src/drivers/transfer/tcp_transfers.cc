@@ -45,11 +45,13 @@ Result<std::string> receive_exactly(const Fd& fd, size_t size, Deadline deadline
 // What dial() returns: takes itself off the list and closes in order.
 class TcpTransfers::Dialed final : public MachineStream {
  public:
-  Dialed(TcpTransfers& owner, Fd fd, const std::string& peer, std::stop_token stop)
+  Dialed(TcpTransfers& owner, Fd fd, const std::string& peer, std::string_view key,
+         std::stop_token stop)
       : owner_(owner),
         forward_(owner.stop_.get_token(), [this] { stop_.request_stop(); }),
         forward_own_(std::move(stop), [this] { stop_.request_stop(); }),
-        stream_(std::move(fd), peer, owner.config_.silence, stop_.get_token()),
+        stream_(std::move(fd), peer, key, StreamEnd::dialing, owner.config_.silence,
+                stop_.get_token()),
         id_(owner.enlist({&stream_, std::nullopt})) {}
   ~Dialed() override {
     stream_.close(kDialedPatience);
@@ -152,7 +154,7 @@ void TcpTransfers::reap() {
   }
 }
 
-std::optional<StreamHandler> TcpTransfers::greet(const Fd& fd) {
+std::optional<TcpTransfers::Greeted> TcpTransfers::greet(const Fd& fd) {
   const StopFd stop(stop_.get_token());
   const auto bytes =
       receive_exactly(fd, kGreetingSize, deadline_in(config_.greeting_timeout), stop);
@@ -165,20 +167,23 @@ std::optional<StreamHandler> TcpTransfers::greet(const Fd& fd) {
     }
     return std::nullopt;
   }
-  return offers_.take(greeting->key, greeting->purpose, now_ms());
+  auto handler = offers_.take(greeting->key, greeting->purpose, now_ms());
+  if (!handler) return std::nullopt;
+  return Greeted{greeting->key, std::move(*handler)};
 }
 
 void TcpTransfers::serve(Fd fd, std::string peer) {
   set_stream_options(fd, config_.silence);
-  const auto handler = greet(fd);
+  const auto greeted = greet(fd);
   {
     const std::lock_guard lock(mutex_);
     --greeting_;
-    if (!handler) ++wrong_;
+    if (!greeted) ++wrong_;
   }
-  if (!handler || ::send(fd.get(), &kStreamVersion, 1, MSG_NOSIGNAL) != 1) return;
-  TcpStream stream(std::move(fd), std::move(peer), config_.silence, stop_.get_token());
-  run(stream, *handler);
+  if (!greeted || ::send(fd.get(), &kStreamVersion, 1, MSG_NOSIGNAL) != 1) return;
+  TcpStream stream(std::move(fd), std::move(peer), greeted->key, StreamEnd::offering,
+                   config_.silence, stop_.get_token());
+  run(stream, greeted->handler);
 }
 
 void TcpTransfers::run(TcpStream& stream, const StreamHandler& handler) {
@@ -272,7 +277,7 @@ Result<std::unique_ptr<MachineStream>> TcpTransfers::dial(const std::string& add
     return fail(Code::unsupported, std::format("{} speaks another version of streams", address),
                 "the machines run different versions of Ployz");
   }
-  return std::make_unique<Dialed>(*this, std::move(fd), address, std::move(stop));
+  return std::make_unique<Dialed>(*this, std::move(fd), address, key, std::move(stop));
 }
 
 }  // namespace ployz

@@ -60,7 +60,11 @@ class TcpTransfers final : public Transfers {
   void accept_all();
   bool may_greet();
   void serve(Fd fd, std::string peer);
-  [[nodiscard]] std::optional<StreamHandler> greet(const Fd& fd);
+  struct Greeted {
+    std::string key;
+    StreamHandler handler;
+  };
+  [[nodiscard]] std::optional<Greeted> greet(const Fd& fd);
   void run(TcpStream& stream, const StreamHandler& handler);
   void reap();
   uint64_t enlist(Live live);
