@@ -18,7 +18,7 @@ struct StreamTicket {
 };
 
 // Command "dataset_offer" of the agent: one snapshot, to be fetched under the ticket it answers. The
-// dialing side first says which snapshots it has (agent/dataset_source.h).
+// dialing side first says which snapshots it has (agent/dataset_stream.h).
 struct DatasetOfferRequest {
   OperationId operation;
   DatasetId dataset;
