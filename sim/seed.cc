@@ -1,5 +1,6 @@
 #include "sim/seed.h"
 
+#include "sim/checkers/data_checker.h"
 #include "sim/checkers/log_checker.h"
 #include "sim/checkers/outcome_checker.h"
 #include "sim/checkers/settled_checker.h"
@@ -16,7 +17,9 @@ constexpr uint64_t kLeftoversNs = 100 * kSecond;
 void live(World& world) {
   OutcomeChecker outcomes(world);
   const TrafficChecker traffic(world);
-  Operators operators(world, outcomes);
+  DataHistory history(world);
+  DataChecker data(world, history);
+  Operators operators(world, outcomes, data);
   world.start();
   world.disturb();
   operators.work();
@@ -26,8 +29,40 @@ void live(World& world) {
   world.scheduler.sleep_ns(kLeftoversNs);
   check_log(world);
   outcomes.at_the_end();
+  data.at_the_end();
   check_settled(world);
   world.stop();
+}
+
+std::optional<Count> count_of(CommitKind kind) {
+  switch (kind) {
+    case CommitKind::branch: return Count::branches;
+    case CommitKind::fork: return Count::forks;
+    case CommitKind::migrate: return Count::migrations;
+    case CommitKind::promote: return Count::promotes;
+    case CommitKind::rollback: return Count::rollbacks;
+    case CommitKind::snapshot: return Count::volume_snapshots;
+    case CommitKind::prune: return Count::prunes;
+    case CommitKind::volume_rm: return Count::removed_volumes;
+    case CommitKind::deploy:
+    case CommitKind::remove:
+    case CommitKind::fence: break;
+  }
+  return std::nullopt;
+}
+
+// Everything that is only told at the end.
+void count_all(World& world, Counts& counts) {
+  counts.add(Count::seeds);
+  counts.add(Count::operations, world.store.records(Bucket::operations).size());
+  const std::vector<StoredCommit> log = world.store.log();
+  counts.add(Count::commits, log.size());
+  for (const StoredCommit& stored : log) {
+    const auto commit = decode_commit(stored.bytes);
+    const auto count = commit ? count_of(commit->kind) : std::nullopt;
+    if (count) counts.add(*count);
+  }
+  counts.add(Count::thread_switches, world.scheduler.switches());
 }
 
 }  // namespace
@@ -51,10 +86,7 @@ SeedResult run_seed(const WorldOptions& options) {
   result.hash = trace.hash() ^ scheduler.random().next() ^ (scheduler.switches() << 32);
   result.virtual_ms = scheduler.now_ns() / 1'000'000;
   result.counts = trace.counts;
-  result.counts.add(Count::seeds);
-  result.counts.add(Count::operations, world->store.records(Bucket::operations).size());
-  result.counts.add(Count::commits, world->store.log().size());
-  result.counts.add(Count::thread_switches, scheduler.switches());
+  count_all(*world, result.counts);
   return result;
 }
 

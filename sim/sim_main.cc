@@ -42,14 +42,21 @@ struct Named {
   std::string_view name;
   Mutation mutation;
 };
-constexpr std::array<Named, 7> kMutations{
+constexpr std::array<Named, 14> kMutations{
     {{"strip-undo=run_instance", Mutation::run_instance},
      {"strip-undo=stop_instance", Mutation::stop_instance},
      {"strip-undo=prepare_routes", Mutation::prepare_routes},
      {"strip-undo=await_routes", Mutation::await_routes},
+     {"strip-undo=make_dataset", Mutation::make_dataset},
+     {"strip-undo=snapshot_datasets", Mutation::snapshot_datasets},
+     {"strip-undo=pause_instances", Mutation::pause_instances},
      {"skip-flip", Mutation::skip_flip},
      {"unreachable-confirmed", Mutation::unreachable_confirmed},
-     {"silent-is-fine", Mutation::silent_is_fine}}};
+     {"silent-is-fine", Mutation::silent_is_fine},
+     {"early-receive", Mutation::early_receive},
+     {"early-destroy", Mutation::early_destroy},
+     {"reused-ids", Mutation::reused_ids},
+     {"unknown-is-fine", Mutation::unknown_is_fine}}};
 
 // Shared between the processes of one run.
 struct Progress {
@@ -241,9 +248,7 @@ int usage() {
       "       ployz_sim --seed S [--verbose]                 replay one\n"
       "       ployz_sim --check-determinism [--seeds N]      run each twice, compare\n"
       "       ployz_sim --mutations [--seeds N]              plant each kind of bug in turn\n"
-      "       … --mutate strip-undo=run_instance|stop_instance|prepare_routes|\n"
-      "                  await_routes|skip-flip|\n"
-      "                  unreachable-confirmed|silent-is-fine\n"
+      "       … --mutate NAME                                plant that one (sim/README.md)\n"
       "exit status: 0 fine, 1 a checker failed, 2 crashed or usage, 3 stuck\n",
       stderr);
   return 2;

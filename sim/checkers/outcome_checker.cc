@@ -102,7 +102,7 @@ void OutcomeChecker::check_cleaned(const Operation& operation) {
 void OutcomeChecker::check_participants(const Answer& answer) {
   const Operation& operation = *answer.result;
   // One that could not be made anew keeps its former plan, which came to nothing (seed 21979).
-  if (operation.attempt > 1 || operation.phase <= Phase::probe) return;
+  if (answer.prepared || operation.attempt > 1 || operation.phase <= Phase::probe) return;
   for (const Claim& claim : operation.plan.claims) {
     const auto asked = answer.facts.find(claim.machine);
     if (asked != answer.facts.end() && asked->second) continue;
@@ -122,6 +122,12 @@ void OutcomeChecker::must_succeed(const Answer& answer, std::string_view what) {
         "{}: {} is {}: {}", what, answer.result->id.str(), to_string(answer.result->outcome),
         answer.result->error ? answer.result->error->line() : ""));
   }
+}
+
+void OutcomeChecker::must_not_fail(const Answer& answer, std::string_view what) {
+  if (answer.lost || !answer.result) return;
+  const Outcome outcome = answer.result->outcome;
+  if (outcome != Outcome::refused) must_succeed(answer, what);
 }
 
 void OutcomeChecker::must_be_unchanged(const Answer& answer) {

@@ -15,6 +15,8 @@ class OutcomeChecker {
   // At the moment the operator sees the answer.
   void on_answer(const Answer& answer);
   void must_succeed(const Answer& answer, std::string_view what);
+  // It may be refused.
+  void must_not_fail(const Answer& answer, std::string_view what);
   void must_be_unchanged(const Answer& answer);
   // Of everything reported and recorded, once the world is settled.
   void at_the_end();

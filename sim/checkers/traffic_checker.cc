@@ -62,6 +62,25 @@ bool TrafficChecker::is_participant(const SimMachine& machine, const NamespaceNa
   return true;
 }
 
+// A name moves to another dataset: whoever writes the former one stops before the next service begins.
+bool TrafficChecker::moves_data_of(const FoundInstance& found, const Commit& next) {
+  const auto newest = world_.newest();
+  const auto entry = newest.find(found.name_space);
+  if (entry == newest.end()) return false;
+  std::vector<Mount> mounts;
+  for (const Commit* commit : {&entry->second.commit, &next}) {
+    const CommittedService* service = commit->service(found.service);
+    if (service == nullptr) continue;
+    mounts.insert(mounts.end(), service->service.container.mounts.begin(),
+                  service->service.container.mounts.end());
+  }
+  return std::ranges::any_of(mounts, [&](const Mount& mount) {
+    const CommittedVolume* before = entry->second.commit.volume(mount.volume);
+    const CommittedVolume* after = next.volume(mount.volume);
+    return before != nullptr && (after == nullptr || after->dataset != before->dataset);
+  });
+}
+
 // `recreate` stops the old before the new: its traffic is interrupted by design.
 bool TrafficChecker::may_interrupt(const FoundInstance& found) {
   for (const StoredCommit& stored : world_.store.log()) {
@@ -75,6 +94,7 @@ bool TrafficChecker::may_interrupt(const FoundInstance& found) {
     if (operation.ended() || operation.name_space != found.name_space || !operation.plan.commit) {
       continue;
     }
+    if (moves_data_of(found, *operation.plan.commit)) return true;
     const CommittedService* service = operation.plan.commit->service(found.service);
     if (service && service->service.rollout == Rollout::recreate) return true;
   }

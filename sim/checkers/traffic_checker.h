@@ -15,6 +15,7 @@ class TrafficChecker {
   void on_switch(SimMachine& machine, const RouteTable& table);
   void on_stopping(const FoundInstance& found);
   void check_is_projection(const SimMachine& machine, const RouteTable& table);
+  [[nodiscard]] bool moves_data_of(const FoundInstance& found, const Commit& next);
   [[nodiscard]] bool may_interrupt(const FoundInstance& found);
   [[nodiscard]] bool is_participant(const SimMachine& machine, const NamespaceName& name_space);
 

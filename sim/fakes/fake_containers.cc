@@ -1,11 +1,18 @@
 #include "sim/fakes/fake_containers.h"
 
+#include <algorithm>
 #include <format>
+#include <ranges>
 
 namespace ployz::sim {
 namespace {
 
 constexpr std::chrono::milliseconds kRestartDelay(100);  // as dockerd's first
+// Work on volumes: often in the beginning, while a deploy is under way, then more seldom, and not for
+// ever.
+constexpr std::chrono::milliseconds kFirstWork(40);
+constexpr std::chrono::milliseconds kSlowestWork(4000);
+constexpr uint64_t kMostWork = 200;
 
 std::unexpected<Error> failed(Fate fate) {
   if (fate == Fate::refused) {
@@ -94,10 +101,23 @@ void FakeContainers::start_locked(Container& container) {
   container.log += "started\n";
   const uint64_t start = ++container.starts;
   tell(container);
+  work_locked(container, start);
   if (container.behaviour.exits_after_ms) {
     hook_.later(std::chrono::milliseconds(*container.behaviour.exits_after_ms),
                 [this, id = container.found.id, start] { own_exit(id, start); });
   }
+}
+
+void FakeContainers::work_locked(Container& container, uint64_t start) {
+  if (!work_ || container.config.run.datasets.empty() || container.worked >= kMostWork) return;
+  if (!container.paused) work_(container.config, ++container.worked);
+  const int doublings = static_cast<int>(std::min<uint64_t>(container.worked, 10));
+  hook_.later(std::min(kSlowestWork, kFirstWork * (1 << doublings)), [this, id = container.found.id, start] {
+    const std::lock_guard lock(mutex_);
+    const auto it = containers_.find(id);
+    if (it == containers_.end() || it->second.starts != start) return;
+    if (it->second.found.state == InstanceState::running) work_locked(it->second, start);
+  });
 }
 
 void FakeContainers::own_exit(const InstanceId& instance, uint64_t start) {
@@ -227,6 +247,24 @@ std::vector<FoundInstance> FakeContainers::all() {
   std::vector<FoundInstance> found;
   for (const auto& [id, container] : containers_) found.push_back(container.found);
   return found;
+}
+
+std::vector<InstanceId> FakeContainers::paused() {
+  const std::lock_guard lock(mutex_);
+  std::vector<InstanceId> found;
+  for (const auto& [id, container] : containers_) {
+    if (container.paused) found.push_back(id);
+  }
+  return found;
+}
+
+bool FakeContainers::mounts(const DatasetId& dataset) {
+  const std::lock_guard lock(mutex_);
+  return std::ranges::any_of(containers_, [&](const auto& one) {
+    const Container& container = one.second;
+    return container.found.state == InstanceState::running &&
+           std::ranges::contains(container.config.run.datasets | std::views::values, dataset);
+  });
 }
 
 bool FakeContainers::serves(std::string_view address) {

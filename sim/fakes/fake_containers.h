@@ -33,6 +33,13 @@ class FakeContainers final : public Containers {
   // Without a call, for probes, gateways and checkers.
   [[nodiscard]] bool serves(std::string_view address);
   [[nodiscard]] std::vector<FoundInstance> all();
+  [[nodiscard]] std::vector<InstanceId> paused();
+  // A container with volumes works on them when it starts, and then, while it runs and does not
+  // stand still, now and again: `count` says how often. Called under the fake's lock.
+  using Work = std::function<void(const InstanceConfig& config, uint64_t count)>;
+  void on_work(Work work) { work_ = std::move(work); }
+  // Whether one that runs has it mounted.
+  [[nodiscard]] bool mounts(const DatasetId& dataset);
   // Called before Ployz stops a running container; not on its own exits.
   void on_stopping(std::function<void(const FoundInstance&)> callback);
 
@@ -44,6 +51,7 @@ class FakeContainers final : public Containers {
     uint64_t starts = 0;  // a pending exit belongs to one of them
     uint64_t ready_at_ms = 0;
     bool paused = false;
+    uint64_t worked = 0;
     bool wanted = true;   // false: stopped by us, the restart policy does not apply
     std::string log;
   };
@@ -53,6 +61,7 @@ class FakeContainers final : public Containers {
   Status create(const InstanceConfig& config);
   void start_locked(Container& container);
   void exit_locked(Container& container, int exit_code);
+  void work_locked(Container& container, uint64_t start);
   void own_exit(const InstanceId& instance, uint64_t start);
   Status end(std::string_view call, const InstanceId& instance, std::chrono::milliseconds grace,
              bool removing);
@@ -65,6 +74,7 @@ class FakeContainers final : public Containers {
   std::map<InstanceId, Container> containers_;
   std::vector<std::shared_ptr<Queue<FoundInstance>>> watchers_;
   std::function<void(const FoundInstance&)> on_stopping_;
+  Work work_;
 };
 
 }  // namespace ployz::sim

@@ -267,6 +267,12 @@ Result<std::unique_ptr<Subscription>> FakeStore::watch(
       });
 }
 
+std::vector<StoredCommit> FakeStore::log_since(uint64_t sequence) {
+  const std::lock_guard lock(mutex_);
+  return {log_.begin() + static_cast<std::ptrdiff_t>(std::min<uint64_t>(sequence, log_.size())),
+          log_.end()};
+}
+
 std::vector<StoredCommit> FakeStore::log() {
   const std::lock_guard lock(mutex_);
   return log_;

@@ -34,6 +34,8 @@ class FakeStore final : public CommitLog, public KeyValue {
 
   // For checkers and tests: everything, without a call.
   [[nodiscard]] std::vector<StoredCommit> log();
+  // Those after `sequence`.
+  [[nodiscard]] std::vector<StoredCommit> log_since(uint64_t sequence);
   [[nodiscard]] std::vector<Record> records(Bucket bucket);
 
  private:

@@ -1,5 +1,6 @@
 #include "sim/fakes/fake_transfers.h"
 
+#include <algorithm>
 #include <array>
 #include <deque>
 #include <format>
@@ -22,21 +23,29 @@ struct Pipe {
 }  // namespace
 
 struct FakeLink {
+  std::array<uint32_t, 2> processes;  // the dialing end's, the offering end's
   std::mutex mutex;
   std::condition_variable_any changed;
   std::array<Pipe, 2> pipes;  // written by the dialing end, by the offering end
   bool silent = false;
   bool cut = false;
   std::stop_source gone;  // the dialing end has closed
+
+  void cut_locked() {
+    cut = true;
+    for (Pipe& pipe : pipes) pipe.chunks.clear();
+    changed.notify_all();
+  }
 };
 
 namespace {
 
 class FakeStream final : public MachineStream {
  public:
-  FakeStream(std::shared_ptr<FakeLink> link, size_t side, std::chrono::milliseconds silence,
-             std::stop_token own, std::stop_token driver)
-      : link_(std::move(link)),
+  FakeStream(Hook& hook, std::shared_ptr<FakeLink> link, size_t side,
+             std::chrono::milliseconds silence, std::stop_token own, std::stop_token driver)
+      : hook_(hook),
+        link_(std::move(link)),
         out_(link_->pipes[side]),
         in_(link_->pipes[1 - side]),
         dialed_(side == 0),
@@ -50,7 +59,8 @@ class FakeStream final : public MachineStream {
       out_.closed = true;
     }
     link_->changed.notify_all();
-    if (dialed_) link_->gone.request_stop();
+    // What a dead process waited for calls nobody.
+    if (dialed_ && hook_.alive(link_->processes[1])) link_->gone.request_stop();
   }
 
   Status write(std::string_view bytes) override {
@@ -74,6 +84,7 @@ class FakeStream final : public MachineStream {
   Status finish_with(const Error& error) override { return end(error); }
 
   Result<size_t> read(std::span<char> into) override {
+    TRY(travel());
     std::unique_lock lock(link_->mutex);
     TRY(await(lock, [this] {
       return !in_.chunks.empty() || in_.ended || in_.error || in_.closed || link_->cut;
@@ -93,6 +104,25 @@ class FakeStream final : public MachineStream {
   }
 
  private:
+  // What may befall the bytes on their way.
+  Status travel() {
+    const auto [dialing, offering] = link_->processes;
+    const bool arrives = dialed_ ? hook_.carries(offering, dialing) : hook_.carries(dialing, offering);
+    const Fate fate = hook_.enter("transfers.read", dialed_ ? "dialing" : "offering", Kind::local);
+    if (arrives && fate == Fate::normal) return {};
+    const std::lock_guard lock(link_->mutex);
+    if (fate == Fate::never) {
+      link_->cut_locked();
+      return fail(Code::corrupt, "stream: what arrived is not what was sent");
+    }
+    if (fate == Fate::reply_lost) {
+      link_->silent = true;
+    } else {
+      link_->cut_locked();
+    }
+    return {};
+  }
+
   Status writable() const {
     if (in_.error) return fail(*in_.error);
     if (link_->cut || in_.closed || out_.ended || out_.error) {
@@ -124,6 +154,7 @@ class FakeStream final : public MachineStream {
     return {};
   }
 
+  Hook& hook_;
   const std::shared_ptr<FakeLink> link_;
   Pipe& out_;
   Pipe& in_;
@@ -142,9 +173,23 @@ void FakeStreamNetwork::cut() {
     const auto link = weak.lock();
     if (!link) continue;
     const std::lock_guard link_lock(link->mutex);
-    link->cut = true;
-    for (Pipe& pipe : link->pipes) pipe.chunks.clear();
-    link->changed.notify_all();
+    link->cut_locked();
+  }
+}
+
+void FakeStreamNetwork::end(uint32_t process, bool machine_lives) {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(links_, [](const auto& weak) { return weak.expired(); });
+  for (const auto& weak : links_) {
+    const auto link = weak.lock();
+    if (!link || !std::ranges::contains(link->processes, process)) continue;
+    const std::lock_guard link_lock(link->mutex);
+    link->silent = link->silent || !machine_lives;
+    if (machine_lives) {
+      link->cut_locked();
+    } else {
+      link->changed.notify_all();
+    }
   }
 }
 
@@ -163,6 +208,7 @@ FakeTransfers::FakeTransfers(Hook& hook, FakeStreamNetwork& network, Clock& cloc
                              std::string address, std::chrono::milliseconds silence,
                              std::chrono::milliseconds key_lifetime)
     : hook_(hook),
+      process_(hook.process()),
       network_(network),
       clock_(clock),
       address_(std::move(address)),
@@ -175,7 +221,8 @@ FakeTransfers::FakeTransfers(Hook& hook, FakeStreamNetwork& network, Clock& cloc
 FakeTransfers::~FakeTransfers() {
   {
     const std::lock_guard lock(network_.mutex_);
-    network_.machines_.erase(address_);
+    const auto mine = network_.machines_.find(address_);
+    if (mine != network_.machines_.end() && mine->second == this) network_.machines_.erase(mine);
   }
   stop_.request_stop();
   std::list<std::jthread> ending;
@@ -191,13 +238,15 @@ Result<std::string> FakeTransfers::offer(const StreamPurpose& purpose, StreamHan
 
 void FakeTransfers::withdraw(std::string_view key) { offers_.withdraw(key); }
 
-std::shared_ptr<FakeLink> FakeTransfers::accept(std::string_view key, const std::string& digest) {
+std::shared_ptr<FakeLink> FakeTransfers::accept(std::string_view key, const std::string& digest,
+                                                uint32_t dialing) {
   auto handler = offers_.take(key, digest, clock_.steady_ms());
   if (!handler) return nullptr;
   auto link = std::make_shared<FakeLink>();
+  link->processes = {dialing, process_};
   const std::lock_guard lock(mutex_);
-  handlers_.push_back(hook_.thread_in(hook_.process(), [this, link, handler = *handler] {
-    FakeStream stream(link, 1, silence_, {}, stop_.get_token());
+  handlers_.push_back(hook_.thread_in(process_, [this, link, handler = *handler] {
+    FakeStream stream(hook_, link, 1, silence_, {}, stop_.get_token());
     std::stop_source stop;
     const std::stop_callback gone(link->gone.get_token(), [&stop] { stop.request_stop(); });
     const std::stop_callback ending(stop_.get_token(), [&stop] { stop.request_stop(); });
@@ -218,14 +267,17 @@ Result<std::unique_ptr<MachineStream>> FakeTransfers::dial(const std::string& ad
   {
     const std::lock_guard lock(network_.mutex_);
     const auto machine = network_.machines_.find(address);
-    if (machine == network_.machines_.end()) {
+    if (machine == network_.machines_.end() || !machine->second->lives()) {
       return fail(Code::unavailable, std::format("dialing {}: connection refused", address));
     }
-    link = machine->second->accept(key, purpose_digest(purpose));
+    if (!hook_.carries(process_, machine->second->process_)) {
+      return fail(Code::unavailable, std::format("dialing {}: no route", address));
+    }
+    link = machine->second->accept(key, purpose_digest(purpose), process_);
     if (link) network_.links_.push_back(link);
   }
   if (!link) return fail(Code::denied, std::format("{} did not accept the stream's key", address));
-  return std::make_unique<FakeStream>(std::move(link), 0, silence_, std::move(stop),
+  return std::make_unique<FakeStream>(hook_, std::move(link), 0, silence_, std::move(stop),
                                       stop_.get_token());
 }
 

@@ -24,6 +24,8 @@ class FakeStreamNetwork {
   // Every present stream is cut, or falls silent for good: nothing arrives any more.
   void cut();
   void silence();
+  // The same for the streams of a process that has died: its machine lives and says so, or not.
+  void end(uint32_t process, bool machine_lives);
 
  private:
   friend class FakeTransfers;
@@ -48,10 +50,14 @@ class FakeTransfers final : public Transfers {
                                               std::stop_token stop) override;
 
  private:
+  // A stream is of this process, and its handlers run there; false: it has died.
+  [[nodiscard]] bool lives() { return hook_.alive(process_); }
   // The other side of dial(): nullptr when the key is not good.
-  std::shared_ptr<FakeLink> accept(std::string_view key, const std::string& digest);
+  std::shared_ptr<FakeLink> accept(std::string_view key, const std::string& digest,
+                                   uint32_t dialing);
 
   Hook& hook_;
+  const uint32_t process_;
   FakeStreamNetwork& network_;
   Clock& clock_;
   const std::string address_;

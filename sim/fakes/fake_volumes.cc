@@ -12,6 +12,7 @@ namespace ployz::sim {
 namespace {
 
 constexpr size_t kPiece = 64 << 10;  // of a stream
+constexpr uint64_t kOwnBytes = 64;    // what the pool itself needs for one more dataset or snapshot
 
 std::unexpected<Error> failed(Fate fate) {
   if (fate == Fate::refused) return fail(Code::unavailable, "the storage pool does not answer");
@@ -33,7 +34,10 @@ auto FakeVolumes::call(std::string_view name, const std::string& detail, Effect 
     const std::lock_guard lock(mutex_);
     return effect();
   }();
-  if (!result) return result;
+  if (!result) {
+    if (result.error().code == Code::precondition) hook_.leave(name, "full");
+    return result;
+  }
   if (fate != Fate::normal) return failed(fate);
   hook_.leave(name, "done");
   return result;
@@ -96,7 +100,11 @@ Status FakeVolumes::create(const std::string& name, const DatasetId& id,
   if (there) return {};
   Status made = call(name + "_finish", id.str(), [&]() -> Status {
     // Somebody else may have been quicker: two calls at the same instant make one dataset.
-    if (!TRY(check())) datasets_[id] = TRY(make());
+    if (!TRY(check())) {
+      TRY(room_locked(kOwnBytes));
+      const auto made = datasets_.insert_or_assign(id, TRY(make())).first;
+      tell_locked(VolumeEvent::Kind::made, made->second);
+    }
     leftovers_.erase(id);
     return {};
   });
@@ -146,6 +154,7 @@ Result<std::vector<DatasetSnapshot>> FakeVolumes::snapshot(const std::vector<Dat
   TRY(check_snapshot_name(name));
   return call("volumes.snapshot", name.str(), [&]() -> Result<std::vector<DatasetSnapshot>> {
     for (const DatasetId& id : datasets) TRY(entry_locked(id));
+    TRY(room_locked(kOwnBytes));
     std::vector<DatasetSnapshot> taken;
     for (const DatasetId& id : datasets) {
       Entry& entry = datasets_.at(id);
@@ -156,6 +165,7 @@ Result<std::vector<DatasetSnapshot>> FakeVolumes::snapshot(const std::vector<Dat
             std::format("{}/{}@{}#{}", pool_.name, id.str(), name.str(), ++snapshots_taken_);
         const std::string guid = short_digest(sha256_digest(seed));
         entry.snapshots.push_back({{name, guid, clock_.wall_ms()}, entry.files});
+        tell_locked(VolumeEvent::Kind::snapshot, entry, &entry.snapshots.back());
         taken.push_back(entry.snapshots.back().facts);
       } else {
         taken.push_back(found->facts);
@@ -184,7 +194,11 @@ Status FakeVolumes::destroy(const DatasetId& dataset) {
     return fail(Code::conflict, std::format("dataset {} is mounted", dataset.str()));
   }
   TRY(call("volumes.destroy", dataset.str(), [&]() -> Status {
-    if (datasets_.erase(dataset) > 0) leftovers_.insert(dataset);
+    const auto it = datasets_.find(dataset);
+    if (it == datasets_.end()) return {};
+    tell_locked(VolumeEvent::Kind::destroyed, it->second);
+    datasets_.erase(it);
+    leftovers_.insert(dataset);
     return {};
   }));
   return call("volumes.destroy_finish", dataset.str(), [&]() -> Status {
@@ -197,8 +211,11 @@ Status FakeVolumes::destroy_snapshot(const DatasetId& dataset, const SnapshotNam
   return call("volumes.destroy_snapshot", dataset.str() + "@" + name.str(), [&]() -> Status {
     const auto it = datasets_.find(dataset);
     if (it == datasets_.end()) return {};
-    std::erase_if(it->second.snapshots,
-                  [&](const Snapshot& one) { return one.facts.name == name; });
+    std::erase_if(it->second.snapshots, [&](const Snapshot& one) {
+      if (one.facts.name != name) return false;
+      tell_locked(VolumeEvent::Kind::snapshot_destroyed, it->second, &one);
+      return true;
+    });
     return {};
   });
 }
@@ -268,6 +285,7 @@ Result<DatasetSnapshot> FakeVolumes::receive(const ReceiveRequest& request,
       entry.snapshots.push_back({{request.snapshot, request.guid, clock_.wall_ms()}, files});
       entry.files = std::move(files);
       leftovers_.erase(request.spec.id);
+      tell_locked(VolumeEvent::Kind::received, entry, &entry.snapshots.back());
       return entry.snapshots.back().facts;
     });
   };
@@ -309,6 +327,7 @@ Result<FakeVolumes::Files> FakeVolumes::apply_locked(const ReceiveRequest& reque
   for (const auto& [name, text] : stream.changes) {
     if (text) {
       files[name] = std::make_shared<const std::string>(*text);
+      at_most_used_ += text->size();
     } else {
       files.erase(name);
     }
@@ -319,15 +338,49 @@ Result<FakeVolumes::Files> FakeVolumes::apply_locked(const ReceiveRequest& reque
 
 Status FakeVolumes::write(const DatasetId& dataset, std::string text, const std::string& file) {
   const std::lock_guard lock(mutex_);
-  Entry* entry = TRY(entry_locked(dataset));
-  Files files = entry->files;
+  return write_locked(*TRY(entry_locked(dataset)), std::move(text), file);
+}
+
+Status FakeVolumes::append(const DatasetId& dataset, std::string_view text) {
+  const std::lock_guard lock(mutex_);
+  Entry& entry = *TRY(entry_locked(dataset));
+  const auto before = entry.files.find("data");
+  std::string all = before == entry.files.end() ? std::string() : *before->second;
+  return write_locked(entry, all.append(text), "data");
+}
+
+Status FakeVolumes::write_locked(Entry& entry, std::string text, const std::string& file) {
+  Files files = entry.files;
   files[file] = std::make_shared<const std::string>(std::move(text));
-  if (entry->spec.quota_bytes && size_of(files) > *entry->spec.quota_bytes) {
-    return fail(Code::precondition, std::format("the quota of {} is reached", dataset.str()));
+  if (entry.spec.quota_bytes && size_of(files) > *entry.spec.quota_bytes) {
+    return fail(Code::precondition, std::format("the quota of {} is reached", entry.spec.id.str()));
   }
-  if (used_locked({{file, files[file]}}) > pool_.size_bytes) return full();
-  entry->files = std::move(files);
+  TRY(room_locked(files[file]->size()));
+  entry.files = std::move(files);
+  tell_locked(VolumeEvent::Kind::written, entry);
   return {};
+}
+
+// That much is taken from now on, as far as anybody counts.
+Status FakeVolumes::room_locked(uint64_t bytes) {
+  at_most_used_ += bytes;
+  if (at_most_used_ <= pool_.size_bytes) return {};
+  at_most_used_ = used_locked() + bytes;
+  if (at_most_used_ <= pool_.size_bytes) return {};
+  return full();
+}
+
+void FakeVolumes::resize(uint64_t size_bytes) {
+  const std::lock_guard lock(mutex_);
+  pool_.size_bytes = size_bytes;
+}
+
+void FakeVolumes::tell_locked(VolumeEvent::Kind kind, const Entry& entry, const Snapshot* snapshot) {
+  if (!observer_) return;
+  const Files& files = snapshot == nullptr ? entry.files : snapshot->files;
+  const auto data = files.find("data");
+  observer_({kind, entry.spec, snapshot == nullptr ? SnapshotName() : snapshot->facts.name,
+             data == files.end() ? std::string_view() : std::string_view(*data->second)});
 }
 
 std::optional<std::string> FakeVolumes::content(const DatasetId& dataset, const std::string& file) {

@@ -25,6 +25,15 @@ struct FakePool {
   uint64_t size_bytes = 1 << 30;
 };
 
+// What became of a dataset, at the moment of it.
+struct VolumeEvent {
+  enum class Kind { made, received, snapshot, written, destroyed, snapshot_destroyed };
+  Kind kind;
+  const DatasetSpec& spec;
+  SnapshotName snapshot;     // received, snapshot, snapshot_destroyed
+  std::string_view content;  // of the file "data" of the dataset, or of that snapshot, from now on
+};
+
 class FakeVolumes final : public Volumes {
  public:
   FakeVolumes(Hook& hook, Clock& clock, FakePool pool)
@@ -49,17 +58,22 @@ class FakeVolumes final : public Volumes {
 
   // What a container does, without a call. `precondition`: quota or pool are full; `not_found`.
   Status write(const DatasetId& dataset, std::string text, const std::string& file = "data");
+  // Adds to the end of the file "data".
+  Status append(const DatasetId& dataset, std::string_view text);
   // Nullopt: no such dataset, snapshot or file.
   [[nodiscard]] std::optional<std::string> content(const DatasetId& dataset,
                                                    const std::string& file = "data");
   [[nodiscard]] std::optional<std::string> content(const DatasetId& dataset,
                                                    const SnapshotName& snapshot,
                                                    const std::string& file = "data");
+  void resize(uint64_t size_bytes);
   // list() without a call, for checkers; and what only destroy() knows of.
   [[nodiscard]] std::vector<Dataset> all();
   [[nodiscard]] std::set<DatasetId> leftovers();
   // Says whether a process has the dataset mounted; asked by destroy(). None: nobody has.
   void mounted_by(std::function<bool(const DatasetId&)> mounted);
+  // Called under the fake's lock: must not call it. From the beginning, or never.
+  void observe(std::function<void(const VolumeEvent&)> observer) { observer_ = std::move(observer); }
 
  private:
   using Files = std::map<std::string, std::shared_ptr<const std::string>>;
@@ -89,18 +103,23 @@ class FakeVolumes final : public Volumes {
   // Nullopt: the snapshot is not here yet.
   Result<std::optional<DatasetSnapshot>> received_locked(const ReceiveRequest& request);
   Result<Files> apply_locked(const ReceiveRequest& request, std::string_view bytes);
+  [[nodiscard]] Status room_locked(uint64_t bytes);
+  Status write_locked(Entry& entry, std::string text, const std::string& file);
+  void tell_locked(VolumeEvent::Kind kind, const Entry& entry, const Snapshot* snapshot = nullptr);
   [[nodiscard]] uint64_t used_locked(const Files& more = {}) const;
   [[nodiscard]] Dataset describe_locked(const Entry& entry) const;
   static uint64_t size_of(const Files& files);
 
   Hook& hook_;
   Clock& clock_;
-  const FakePool pool_;
   std::mutex mutex_;  // never held over a call of the hook
+  FakePool pool_;  // only its size ever changes
   std::map<DatasetId, Entry> datasets_;
   std::set<DatasetId> leftovers_;
   uint64_t snapshots_taken_ = 0;
+  uint64_t at_most_used_ = 0;  // so that not every write has to count everything
   std::function<bool(const DatasetId&)> mounted_;
+  std::function<void(const VolumeEvent&)> observer_;
 };
 
 }  // namespace ployz::sim

@@ -35,6 +35,19 @@ enum class Count : size_t {
   machine_deaths,
   cut_calls,
   gateway_switches,
+  // Commits that move data, and data that moved.
+  branches,
+  forks,
+  migrations,
+  promotes,
+  rollbacks,
+  volume_snapshots,
+  prunes,
+  removed_volumes,
+  writes,
+  receives,
+  cut_streams,
+  full_pools,
   thread_switches,
 };
 inline constexpr size_t kCounts = static_cast<size_t>(Count::thread_switches) + 1;
@@ -44,7 +57,9 @@ inline constexpr std::array<std::string_view, kCounts> kCountNames{
     "failed",     "aborted",        "refused",       "cleanup pending",  "interrupted",
     "errors",     "lost answers",   "taken over",    "fences",           "crashes",
     "hangs",      "unknown writes", "refused calls", "ctrl-c",           "partitions",
-    "machine pauses", "machine deaths", "cut calls", "gateway switches", "thread switches"};
+    "machine pauses", "machine deaths", "cut calls", "gateway switches",
+    "branches", "forks", "migrations", "promotes", "rollbacks", "volume snapshots", "prunes",
+    "removed volumes", "writes", "receives", "cut streams", "full pools", "thread switches"};
 
 class Counts {
  public:

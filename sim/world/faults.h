@@ -21,6 +21,8 @@ struct Faults {
   uint64_t rpc_lost = 0;
   uint64_t rpc_duplicated = 0;
   uint64_t local_failed = 0;   // engine, gateway, DNS or disk of a machine
+  uint64_t volumes_failed = 0; // of calls that make, snapshot, send, receive or destroy datasets
+  uint64_t stream_broken = 0;  // of reads of a stream between machines: cut, corrupt or silent
   uint64_t slow = 0;           // a call takes seconds
   uint64_t bad_image = 0;      // of deploys: never ready or exits
   uint64_t cancel = 0;         // of commands: Ctrl-C at some moment

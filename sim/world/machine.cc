@@ -2,6 +2,8 @@
 
 #include <format>
 
+#include "sim/world/mutant_agent.h"
+
 namespace ployz::sim {
 namespace {
 
@@ -13,15 +15,20 @@ std::string_view undone_kind(Mutation mutation) {
     case Mutation::stop_instance: return "start_instance";
     case Mutation::prepare_routes: return "discard_routes";
     case Mutation::await_routes: return "await_routes";
+    case Mutation::make_dataset: return "destroy_dataset";
+    case Mutation::snapshot_datasets: return "destroy_snapshots";
+    case Mutation::pause_instances: return "resume_instances";
     default: return "";
   }
 }
 
 }  // namespace
 
-SimMachine::SimMachine(Cluster& cluster, MachineIndex index, Machine self, int64_t skew_ms)
+SimMachine::SimMachine(Cluster& cluster, MachineIndex index, Machine self, int64_t skew_ms,
+                       Storage storage)
     : images(cluster.hook),
       containers(cluster.hook, images),
+      volumes(cluster.hook, clock_, storage.pool),
       host(cluster.hook),
       gateway(cluster.hook,
               [&cluster, index](std::string_view at) { return cluster.serves(index, at); }),
@@ -29,12 +36,28 @@ SimMachine::SimMachine(Cluster& cluster, MachineIndex index, Machine self, int64
       cluster_(cluster),
       index_(index),
       self_(std::move(self)),
+      storage_(std::move(storage)),
       clock_(skew_ms),
       journal_(cluster.hook, clock_),
       cache_(cluster.hook),
       prober_(cluster.hook,
               [&cluster, index](std::string_view at) { return cluster.serves(index, at); }) {
   cluster.hook.name(self_.id, index_);
+  work_on_volumes();
+}
+
+// Each line says who wrote it, so that content tells its history.
+void SimMachine::work_on_volumes() {
+  containers.on_work([this](const InstanceConfig& config, uint64_t count) {
+    for (const Mount& mount : config.run.spec.mounts) {
+      if (mount.read_only) continue;
+      // A full pool or quota is the container's own trouble.
+      (void)volumes.append(config.run.datasets.at(mount.volume),
+                           std::format("{} {} {}\n", config.run.instance.str(),
+                                       config.operation.str(), count));
+    }
+  });
+  volumes.mounted_by([this](const DatasetId& dataset) { return containers.mounts(dataset); });
 }
 
 void SimMachine::start_daemon() {
@@ -47,15 +70,28 @@ void SimMachine::start_daemon() {
   scheduler.spawn_in(daemon_process_, [this, daemon] { boot_daemon(*daemon); });
 }
 
+void SimMachine::make_ids(Daemon& daemon) {
+  if (cluster_.mutation == Mutation::reused_ids) {
+    daemon.clock = std::make_unique<StoppedClock>(clock_);
+    daemon.entropy = std::make_unique<WeakEntropy>(cluster_.weak_ids);
+  } else {
+    daemon.clock = std::make_unique<SkewedClock>(clock_);
+    daemon.entropy = std::make_unique<SeededEntropy>(cluster_.scheduler.random().next());
+  }
+}
+
 void SimMachine::boot_daemon(Daemon& daemon) {
-  daemon.clock = std::make_unique<SkewedClock>(clock_);
-  daemon.entropy = SeededEntropy(cluster_.scheduler.random().next());
+  make_ids(daemon);
+  daemon.transfers =
+      std::make_unique<FakeTransfers>(cluster_.hook, cluster_.streams, *daemon.clock,
+                                      self_.overlay_address + ":4319", kStreamSilence,
+                                      storage_.key_lifetime);
   daemon.agent = std::make_unique<Agent>(
       AgentConfig{self_, cluster_.config.cluster_domain},
-      Agent::Ports{containers, images, journal_, prober_, host, *daemon.clock});
+      Agent::Ports{containers, images, journal_, prober_, host, *daemon.clock,
+                   storage_.keeps_volumes ? &volumes : nullptr, daemon.transfers.get()});
   MachineRpc* rpc = &cluster_.rpc;
-  if (cluster_.mutation == Mutation::unreachable_confirmed ||
-      cluster_.mutation == Mutation::silent_is_fine) {
+  if (MutantRpc::is_for(cluster_.mutation)) {
     daemon.mutant = std::make_unique<MutantRpc>(cluster_.rpc, cluster_.mutation);
     rpc = daemon.mutant.get();
   }
@@ -64,12 +100,13 @@ void SimMachine::boot_daemon(Daemon& daemon) {
   config.cluster = cluster_.config;
   daemon.engine = std::make_unique<Engine>(
       config, Engine::Ports{cluster_.store, cluster_.store, *rpc, *daemon.clock,
-                            daemon.entropy, daemon.executor});
+                            *daemon.entropy, daemon.executor});
   while (true) {
     auto serving = cluster_.rpc.serve(
         self_.id, Target::agent,
         [this, &daemon](const std::string& command, const Json& request) -> Result<Json> {
           if (is_stripped(command, request)) return Json::object();
+          if (auto answer = answer_of_mutant(cluster_, *this, command, request)) return *answer;
           return daemon.agent->handle(command, request);
         });
     if (serving) {

@@ -18,6 +18,9 @@
 #include "sim/fakes/fake_rpc.h"
 #include "sim/fakes/fake_step_journal.h"
 #include "sim/fakes/fake_store.h"
+#include "sim/fakes/fake_transfers.h"
+#include "sim/fakes/fake_volumes.h"
+#include "sim/world/mutant_ids.h"
 #include "sim/world/mutant_rpc.h"
 #include "sim/world/sim_hook.h"
 
@@ -31,18 +34,28 @@ struct Cluster {
   FakeStore& store;
   FakeRpc& rpc;
   Network& network;
+  FakeStreamNetwork streams;
   ClusterConfig config;
   Mutation mutation = Mutation::none;
   // Whether a machine's gateway or prober reaches something that answers at an address.
   std::function<bool(MachineIndex from, std::string_view address)> serves;
+  WeakIds weak_ids;
+};
+
+// Where a machine keeps volumes.
+struct Storage {
+  bool keeps_volumes = true;
+  FakePool pool;
+  std::chrono::milliseconds key_lifetime = kStreamKeyLifetime;
 };
 
 // A life of ployzd. When it crashes, it is never destroyed.
 struct Daemon {
   ProcessId process = kWorld;
-  std::unique_ptr<SkewedClock> clock;
-  SeededEntropy entropy{0};
+  std::unique_ptr<Clock> clock;
+  std::unique_ptr<Entropy> entropy;
   ThreadExecutor executor;
+  std::unique_ptr<FakeTransfers> transfers;
   std::unique_ptr<MutantRpc> mutant;  // only when a mutation wants it
   std::unique_ptr<Agent> agent;
   std::unique_ptr<Engine> engine;
@@ -58,7 +71,7 @@ struct RouterLife {
 
 class SimMachine {
  public:
-  SimMachine(Cluster& cluster, MachineIndex index, Machine self, int64_t skew_ms);
+  SimMachine(Cluster& cluster, MachineIndex index, Machine self, int64_t skew_ms, Storage storage);
 
   // New lives; they serve after a moment. Called when there is none.
   void start_daemon();
@@ -81,9 +94,11 @@ class SimMachine {
   [[nodiscard]] const Machine& self() const { return self_; }
   [[nodiscard]] MachineIndex index() const { return index_; }
   [[nodiscard]] ProcessId daemon_process() const { return daemon_process_; }
+  [[nodiscard]] const Storage& storage() const { return storage_; }
 
   FakeImages images;
   FakeContainers containers;
+  FakeVolumes volumes;
   FakeHost host;
   FakeGateway gateway;
   FakeDns dns;
@@ -92,11 +107,14 @@ class SimMachine {
   void restart_after(uint64_t down_ns, bool daemon);
   void boot_daemon(Daemon& daemon);
   void boot_router(RouterLife& life);
+  void make_ids(Daemon& daemon);
+  void work_on_volumes();
   [[nodiscard]] bool is_stripped(const std::string& command, const Json& request) const;
 
   Cluster& cluster_;
   MachineIndex index_;
   Machine self_;
+  Storage storage_;
   SkewedClock clock_;
   FakeStepJournal journal_;
   FakeProjectionCache cache_;

@@ -1,5 +1,6 @@
 #include "sim/world/manifests.h"
 
+#include <algorithm>
 #include <format>
 
 #include "base/digest.h"
@@ -81,6 +82,43 @@ Placement random_placement(Random& random, const std::string& image,
   return placement;
 }
 
+// What a service may mount: its own, and the third also the second's, which is shared. All of its own
+// or none, so that they are made together and stay together.
+std::vector<VolumeName> own_volumes(uint64_t number) {
+  if (number == 2) return {VolumeName("v2"), VolumeName("w2")};
+  return {VolumeName(std::format("v{}", number))};
+}
+
+VolumeSpec random_volume(Random& random, const VolumeName& name) {
+  VolumeSpec spec;
+  spec.name = name;
+  spec.scope = name.str() == "v1" ? VolumeScope::shared : VolumeScope::single;
+  if (random.below(4) == 0) spec.quota_bytes = random.between(1, 64) << 10;
+  return spec;
+}
+
+void add_mounts(Random& random, Service& service, uint64_t number, Manifest& manifest) {
+  const bool others = number == 2 && random.below(3) == 0;
+  const bool single = number != 1 && !others;
+  for (const VolumeName& name : own_volumes(others ? 1 : number)) {
+    service.container.mounts.push_back({name, "/" + name.str(), others && random.coin()});
+    if (!std::ranges::contains(manifest.volumes, name, &VolumeSpec::name)) {
+      manifest.volumes.push_back(random_volume(random, name));
+    }
+  }
+  if (service.container.image == "pushed:1") service.container.image = "web:1";
+  service.placement.machines.clear();
+  service.placement.global = false;
+  if (!single) return;
+  service.placement.replicas = 1;
+  service.rollout = Rollout::recreate;
+}
+
+uint16_t first_port(const NamespaceName& name_space) {
+  if (name_space.str() == "alpha") return 8000;
+  return name_space.str() == "beta" ? 9000 : 0;
+}
+
 Service random_service(Random& random, const NamespaceName& name_space, uint64_t number,
                        const std::vector<std::string>& machines) {
   Service service;
@@ -106,9 +144,9 @@ Service random_service(Random& random, const NamespaceName& name_space, uint64_t
     // A name both namespaces may want: the planner has to refuse the second.
     service.routes.push_back({{"shared.example"}, "http", std::format("/{}", number)});
   }
-  if (random.below(3) == 0) {
-    service.publish = {{static_cast<uint16_t>((name_space.str() == "alpha" ? 8000 : 9000) + number),
-                        8080}};
+  const uint16_t port = first_port(name_space);
+  if (port != 0 && random.below(3) == 0) {
+    service.publish = {{static_cast<uint16_t>(port + number), 8080}};
   }
   return service;
 }
@@ -121,13 +159,18 @@ const std::vector<SampleImage>& sample_images() {
 }
 
 Manifest random_manifest(Random& random, const NamespaceName& name_space, bool bad,
-                         const std::vector<std::string>& machines) {
+                         const std::vector<std::string>& machines,
+                         const std::set<ServiceName>& homeless) {
   Manifest manifest;
   manifest.name_space = name_space;
   const uint64_t count = random.between(1, 3);
   for (uint64_t i = 0; i < count; ++i) {
     if (count > 1 && i > 0 && random.below(4) == 0) continue;
-    manifest.services.push_back(random_service(random, name_space, i, machines));
+    Service service = random_service(random, name_space, i, machines);
+    if (random.below(3) > 0 && !homeless.contains(service.name)) {
+      add_mounts(random, service, i, manifest);
+    }
+    manifest.services.push_back(std::move(service));
   }
   if (bad) {
     Service& victim = manifest.services[random.below(manifest.services.size())];
@@ -136,6 +179,21 @@ Manifest random_manifest(Random& random, const NamespaceName& name_space, bool b
     victim.container.readiness.port = "http";
   }
   return manifest;
+}
+
+std::set<ServiceName> homeless_services(const Commit& commit, const std::set<MachineId>& living) {
+  std::set<ServiceName> homeless;
+  for (uint64_t number = 0; number < 3; ++number) {
+    std::vector<VolumeName> names = own_volumes(number);
+    if (number == 2) names.emplace_back("v1");
+    std::set<MachineId> homes;
+    for (const VolumeName& name : names) {
+      if (const CommittedVolume* volume = commit.volume(name)) homes.insert(volume->machine);
+    }
+    const bool alive = std::ranges::all_of(homes, [&](const auto& id) { return living.contains(id); });
+    if (homes.size() > 1 || !alive) homeless.insert(ServiceName(std::format("s{}", number)));
+  }
+  return homeless;
 }
 
 }  // namespace ployz::sim

@@ -13,10 +13,13 @@ class MutantRpc final : public MachineRpc {
  public:
   MutantRpc(MachineRpc& real, Mutation mutation) : real_(real), mutation_(mutation) {}
 
-  Result<Json> call(const RpcAddress& to, const Json& request,
-                    std::chrono::milliseconds timeout) override {
-    return real_.call(to, request, timeout);
+  [[nodiscard]] static bool is_for(Mutation mutation) {
+    return mutation == Mutation::unreachable_confirmed || mutation == Mutation::silent_is_fine ||
+           mutation == Mutation::unknown_is_fine;
   }
+
+  Result<Json> call(const RpcAddress& to, const Json& request,
+                    std::chrono::milliseconds timeout) override;
   std::vector<Result<Json>> call_all(const std::vector<Call>& calls,
                                      std::chrono::milliseconds timeout) override;
   Result<std::unique_ptr<Subscription>> serve(const MachineId& machine, Target target,

@@ -3,6 +3,7 @@
 #include <format>
 
 #include "base/check.h"
+#include "sim/world/data_requests.h"
 #include "sim/world/manifests.h"
 
 namespace ployz::sim {
@@ -18,13 +19,15 @@ std::string describe(const Manifest& manifest) {
     text += std::format(" {}={}x{}{}", service.name.str(), service.container.image,
                         service.placement.replicas,
                         service.rollout == Rollout::recreate ? "r" : "");
+    for (const Mount& mount : service.container.mounts) text += "+" + mount.volume.str();
   }
   return text;
 }
 
 }  // namespace
 
-Operators::Operators(World& world, OutcomeChecker& outcomes) : world_(world), outcomes_(outcomes) {
+Operators::Operators(World& world, OutcomeChecker& outcomes, DataChecker& data)
+    : world_(world), outcomes_(outcomes), data_(data) {
   namespaces_ = {NamespaceName("alpha")};
   if (world_.random.coin()) namespaces_.emplace_back("beta");
 }
@@ -52,16 +55,79 @@ void Operators::one_command(Random& random) {
   const NamespaceName& name_space = namespaces_[random.below(namespaces_.size())];
   // An operator may give a dead machine up at any moment.
   if (random.below(8) == 0) world_.forget_the_dead();
-  switch (random.below(10)) {
+  switch (random.below(18)) {
     case 0:
       return remove(random, name_space);
     case 1:
     case 2:
-      return resume_or_abort(random);
     case 3:
+      return resume_or_abort(random);
+    case 4:
       return two_at_once(random);
-    default:
+    case 5:
+    case 6:
+    case 7:
+    case 8:
       return deploy(random, name_space);
+    default:
+      return move_data(random);
+  }
+}
+
+std::vector<Commit> Operators::log() {
+  std::vector<Commit> log;
+  for (const StoredCommit& stored : world_.store.log()) {
+    auto commit = decode_commit(stored.bytes);
+    if (commit) log.push_back(std::move(*commit));
+  }
+  return log;
+}
+
+void Operators::told(const Answer& answer, const Request* request) {
+  outcomes_.on_answer(answer);
+  data_.on_answer(answer, request);
+}
+
+Answer Operators::ask(Random& random, const Request& request, std::optional<uint64_t> cancel) {
+  const Answer answer = world_.execute(
+      any_machine(random), describe(request),
+      [request](Engine& engine, std::stop_token stop) { return engine.run(request, {}, stop); },
+      cancel);
+  told(answer, &request);
+  return answer;
+}
+
+void Operators::move_data(Random& random) {
+  const auto request =
+      random_data_request(random, world_.newest(), log(), namespaces_, machine_names());
+  if (!request) return deploy(random, namespaces_.front());
+  if (random.below(5) == 0) return prepare_and_apply(random, *request);
+  (void)ask(random, *request, maybe_cancel(random));
+}
+
+// Sometimes at once, sometimes when what it was made from has moved, or it has expired; sometimes twice.
+void Operators::prepare_and_apply(Random& random, const Request& request) {
+  auto prepared = std::make_shared<std::optional<OperationId>>();
+  const auto ttl = std::chrono::milliseconds(random.coin() ? 2000 : 600'000);
+  (void)world_.execute(any_machine(random), "prepare " + describe(request),
+                       [request, prepared, ttl](Engine& engine, std::stop_token) {
+                         auto plan = engine.prepare(request, ttl);
+                         if (!plan) return Result<Operation>(std::unexpected(plan.error()));
+                         *prepared = plan->id;
+                         return Result<Operation>(Operation{});
+                       });
+  if (!*prepared) return;
+  world_.scheduler.sleep_ns(random.below(random.coin() ? kSecond : 20 * kSecond));
+  const uint64_t times = random.between(1, 2);
+  for (uint64_t i = 0; i < times; ++i) {
+    Answer answer =
+        world_.execute(any_machine(random), "apply prepared " + (*prepared)->str(),
+                       [id = **prepared](Engine& engine, std::stop_token stop) {
+                         return engine.apply_prepared(id, {}, stop);
+                       },
+                       maybe_cancel(random));
+    answer.prepared = true;
+    told(answer, &request);
   }
 }
 
@@ -101,7 +167,7 @@ void Operators::deploy(Random& random, const NamespaceName& name_space) {
       any_machine(random), "deploy " + describe(request.manifest),
       [request](Engine& engine, std::stop_token stop) { return engine.run(request, {}, stop); },
       cancel);
-  outcomes_.on_answer(answer);
+  told(answer);
 }
 
 void Operators::remove(Random& random, const NamespaceName& name_space) {
@@ -111,7 +177,7 @@ void Operators::remove(Random& random, const NamespaceName& name_space) {
         return engine.run(request, {}, stop);
       },
       maybe_cancel(random));
-  outcomes_.on_answer(answer);
+  told(answer);
 }
 
 void Operators::resume_or_abort(Random& random) {
@@ -130,7 +196,7 @@ void Operators::resume_or_abort(Random& random) {
         return abort ? engine.abort(id, {}) : engine.resume(id, {}, stop);
       },
       maybe_cancel(random));
-  outcomes_.on_answer(answer);
+  told(answer);
 }
 
 void Operators::settle() {
@@ -143,6 +209,11 @@ void Operators::settle() {
   settle_unfinished();
   for (const NamespaceName& name_space : namespaces_) {
     if (world_.random.coin() || stands_on_the_dead(name_space)) final_deploy(name_space);
+  }
+  if (world_.random.below(3) == 0) final_journey();
+  // What branches of the dead machine's ran there runs nowhere: their own affair.
+  for (const auto& [name_space, entry] : world_.newest()) {
+    if (stands_on_the_dead(name_space)) final_deploy(name_space);
   }
 }
 
@@ -192,27 +263,54 @@ void Operators::settle_one(const Operation& operation) {
       [id, way](Engine& engine, std::stop_token stop) {
         return way == 1 ? engine.abort(id, {}) : engine.resume(id, {}, stop);
       });
-  outcomes_.on_answer(answer);
+  told(answer);
 }
 
-// Asks for nothing that could be refused, so it must succeed.
-void Operators::final_deploy(const NamespaceName& name_space) {
+// Asks for nothing that could be refused, and is not what an earlier commit was made from.
+DeployRequest Operators::harmless_deploy(const NamespaceName& name_space) {
   Random& random = world_.random;
-  DeployRequest request{random_manifest(random, name_space, false, machine_names()), true};
+  std::set<MachineId> living;
+  for (SimMachine* machine : world_.living()) living.insert(machine->self().id);
+  const auto newest = world_.newest();
+  const auto entry = newest.find(name_space);
+  std::set<ServiceName> homeless;
+  if (entry != newest.end()) homeless = homeless_services(entry->second.commit, living);
+  DeployRequest request{random_manifest(random, name_space, false, machine_names(), homeless), true};
+  for (VolumeSpec& volume : request.manifest.volumes) volume.quota_bytes.reset();
   for (Service& service : request.manifest.services) {
     std::erase_if(service.routes,
                   [](const Route& route) { return route.hostnames.front() == "shared.example"; });
+    service.container.env["FINAL"] = std::to_string(random.below(1'000'000));
   }
+  return request;
+}
+
+void Operators::final_journey() {
+  Random& random = world_.random;
+  const uint64_t commands = random.between(2, 6);
+  for (uint64_t i = 0; i < commands; ++i) {
+    const auto request =
+        random_data_request(random, world_.newest(), log(), namespaces_, machine_names());
+    if (!request) return;
+    const Answer answer = ask(random, *request, std::nullopt);
+    if (!world_.has_ghosts()) outcomes_.must_not_fail(answer, describe(*request));
+    world_.scheduler.sleep_ns(random.below(4 * kSecond));
+  }
+}
+
+void Operators::final_deploy(const NamespaceName& name_space) {
+  Random& random = world_.random;
+  const DeployRequest request = harmless_deploy(name_space);
   const Answer answer = world_.execute(
       any_machine(random), "final deploy " + describe(request.manifest),
       [request](Engine& engine, std::stop_token stop) { return engine.run(request, {}, stop); });
-  outcomes_.on_answer(answer);
+  told(answer);
   if (world_.has_ghosts()) return;
   outcomes_.must_succeed(answer, "a deploy without faults");
   const Answer again = world_.execute(
       any_machine(random), "and again " + describe(request.manifest),
       [request](Engine& engine, std::stop_token stop) { return engine.run(request, {}, stop); });
-  outcomes_.on_answer(again);
+  told(again);
   outcomes_.must_be_unchanged(again);
 }
 

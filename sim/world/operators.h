@@ -2,6 +2,7 @@
 // two at once; then somebody settles everything.
 #pragma once
 
+#include "sim/checkers/data_checker.h"
 #include "sim/checkers/outcome_checker.h"
 #include "sim/world/world.h"
 
@@ -9,7 +10,7 @@ namespace ployz::sim {
 
 class Operators {
  public:
-  Operators(World& world, OutcomeChecker& outcomes);
+  Operators(World& world, OutcomeChecker& outcomes, DataChecker& data);
 
   // Random commands under faults; returns when all have ended.
   void work();
@@ -22,9 +23,17 @@ class Operators {
   void one_command(Random& random);
   void deploy(Random& random, const NamespaceName& name_space);
   void remove(Random& random, const NamespaceName& name_space);
+  void move_data(Random& random);
+  void prepare_and_apply(Random& random, const Request& request);
+  Answer ask(Random& random, const Request& request, std::optional<uint64_t> cancel);
+  void told(const Answer& answer, const Request* request = nullptr);
   void resume_or_abort(Random& random);
   void settle_one(const Operation& operation);
   void final_deploy(const NamespaceName& name_space);
+  // Commands on data that nothing disturbs.
+  void final_journey();
+  [[nodiscard]] std::vector<Commit> log();
+  [[nodiscard]] DeployRequest harmless_deploy(const NamespaceName& name_space);
   SimMachine& any_machine(Random& random);
   [[nodiscard]] std::vector<std::string> machine_names();
   void settle_unfinished();
@@ -34,6 +43,7 @@ class Operators {
 
   World& world_;
   OutcomeChecker& outcomes_;
+  DataChecker& data_;
   std::vector<NamespaceName> namespaces_;
 };
 

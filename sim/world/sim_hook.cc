@@ -10,8 +10,12 @@ constexpr uint64_t kSecond = 1'000'000'000;
 constexpr uint64_t kStoreTimeoutNs = 5 * kSecond;
 
 // The point of no return is one call of some hundred: it gets its share of the faults.
+// So do those calls that only some commands make, and few times.
 uint64_t weight_of(std::string_view call) {
   if (call == "store.append") return 12;
+  if (call.starts_with("transfers.") || call.starts_with("volumes.receive")) return 10;
+  if (call.starts_with("volumes.") && call != "volumes.pool" && call != "volumes.list") return 4;
+  if (call == "containers.pause" || call == "containers.unpause") return 5;
   return call.ends_with(".flip") ? 3 : 1;
 }
 
@@ -93,6 +97,7 @@ Fate SimHook::enter(std::string_view call, std::string_view detail, Kind kind) {
   if (fate != Fate::normal) {
     trace_.note(call, name_of(fate));
     if (kind == Kind::local) ++local_faults_;
+    if (call == "transfers.read") trace_.counts.add(Count::cut_streams);
     trace_.counts.add(fate == Fate::refused ? Count::refused_calls : Count::unknown_writes);
   }
   return fate;
@@ -101,6 +106,7 @@ Fate SimHook::enter(std::string_view call, std::string_view detail, Kind kind) {
 void SimHook::leave(std::string_view call, std::string_view result) {
   if (scheduler_.process() == kWorld) return;
   trace_.note(call, result);
+  if (result == "full") trace_.counts.add(Count::full_pools);
   maybe_crash(call);
   travel(Kind::local);
 }
@@ -182,12 +188,19 @@ Fate SimHook::fate_of(std::string_view call, Kind kind) {
     if (random_.chance_ppm(faults_.rpc_refused)) return Fate::refused;
     return random_.chance_ppm(faults_.rpc_lost) ? unknown_fate(kind) : Fate::normal;
   }
-  if (!random_.chance_ppm(faults_.local_failed)) return Fate::normal;
+  if (!random_.chance_ppm(local_rate(call))) return Fate::normal;
   switch (random_.below(3)) {
     case 0: return Fate::never;
     case 1: return Fate::reply_lost;
     default: return Fate::refused;
   }
+}
+
+uint64_t SimHook::local_rate(std::string_view call) const {
+  if (call.starts_with("transfers.")) return faults_.stream_broken;
+  const bool only_looks = call == "volumes.pool" || call == "volumes.list" || call == "volumes.find";
+  if (call.starts_with("volumes.") && !only_looks) return faults_.volumes_failed;
+  return faults_.local_failed * weight_of(call);
 }
 
 Fate SimHook::store_fate(std::string_view call, Kind kind) {

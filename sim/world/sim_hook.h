@@ -51,6 +51,7 @@ class SimHook final : public Hook {
   [[nodiscard]] std::optional<MachineIndex> destination(std::string_view call) const;
   [[nodiscard]] MachineIndex here() const { return machine_of_.at(scheduler_.process()); }
   Fate fate_of(std::string_view call, Kind kind);
+  [[nodiscard]] uint64_t local_rate(std::string_view call) const;
   Fate store_fate(std::string_view call, Kind kind);
   Fate unknown_fate(Kind kind);
 

@@ -23,6 +23,7 @@ struct Answer {
   // As it was when the command began.
   uint64_t disturbances_before = 0;
   std::set<std::string> operations_before;
+  bool prepared = false;  // the plan was made by an earlier command
   // Who answered the coordinator's last question for facts.
   std::map<MachineId, bool> facts;
 };

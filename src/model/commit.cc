@@ -20,8 +20,8 @@ Status check_identity(const Commit& commit) {
   if (!ascending(commit.volumes, [](const auto& v) { return v.spec.name; })) {
     return fail(Code::invalid, "volumes: are not sorted by name, or repeat one");
   }
-  if (commit.removed && (!commit.services.empty() || !commit.volumes.empty())) {
-    return fail(Code::invalid, "removed: is true, but the commit has services or volumes");
+  if (commit.removed && !commit.services.empty()) {
+    return fail(Code::invalid, "removed: is true, but the commit has services");
   }
   return {};
 }

@@ -22,6 +22,7 @@ TEST(Commit, RoundTrip) {
   end.name_space = NamespaceName("shop");
   end.kind = CommitKind::remove;
   end.removed = true;
+  end.volumes = commit.volumes;  // they outlive it
   EXPECT_EQ(decode_commit(encode(end)), end);
 }
 

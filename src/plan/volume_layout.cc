@@ -91,10 +91,14 @@ Status VolumeLayouts::add(const WantedVolume& wanted, const CommittedVolume* pre
   volume.why = wanted.source.why;
   const VolumeSource& source = wanted.source;
   if (previous != nullptr) {
-    TRY(storage_of(*snapshot_, previous->machine, where(volume)));
+    volume.lost = find_machine(*snapshot_, previous->machine) == nullptr;
+    if (!volume.lost || source.kind == VolumeSource::Kind::move) {
+      TRY(storage_of(*snapshot_, previous->machine, where(volume)));
+    }
     volume.next.dataset = previous->dataset;
     volume.next.machine = previous->machine;
-    volume.quota_changed = previous->spec.quota_bytes != wanted.spec.quota_bytes;
+    volume.quota_changed =
+        !volume.lost && previous->spec.quota_bytes != wanted.spec.quota_bytes;
   }
   switch (source.kind) {
     case VolumeSource::Kind::keep:
@@ -135,6 +139,14 @@ Result<const Machine*> VolumeLayouts::home_of(const Service& service) const {
                                              service.name.str(), mount.volume.str()));
     }
     if (volume->next.machine.empty()) continue;
+    if (volume->lost && !volume->changes()) {
+      return fail(Code::precondition,
+                  std::format("service {} mounts volume {}, which was on machine {}, and that left the "
+                              "network",
+                              service.name.str(), volume->name().str(),
+                              volume->next.machine.str()),
+                  "its data is gone with it: deploy without the mount, then ployzctl volume rm");
+    }
     if (first != nullptr && first->next.machine != volume->next.machine) {
       return fail(Code::precondition,
                   std::format("service {} mounts volumes {} on {} and {} on {}", service.name.str(),
@@ -189,7 +201,9 @@ void VolumeLayouts::refork(VolumeLayout& volume, const std::vector<ServiceLayout
 
 Status VolumeLayouts::finish(const std::vector<ServiceLayout>& layouts) {
   for (VolumeLayout& volume : volumes_) {
-    if (volume.kind == Kind::keep && volume.previous != nullptr) refork(volume, layouts);
+    if (volume.kind == Kind::keep && volume.previous != nullptr && !volume.lost) {
+      refork(volume, layouts);
+    }
     if (!volume.next.machine.empty()) continue;
     // Nobody mounts it: where there is most room.
     const MachineFacts* best = nullptr;
@@ -213,6 +227,7 @@ Status VolumeLayouts::finish(const std::vector<ServiceLayout>& layouts) {
 Status VolumeLayouts::check_room() const {
   std::map<MachineId, uint64_t> added;
   for (const VolumeLayout& volume : volumes_) {
+    if (volume.lost && !volume.changes()) continue;
     const bool here_before =
         volume.previous != nullptr && volume.previous->machine == volume.next.machine;
     const uint64_t before = here_before ? volume.previous->spec.quota_bytes.value_or(0) : 0;

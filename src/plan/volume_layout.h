@@ -32,6 +32,9 @@ struct VolumeLayout {
   DatasetOrigin origin;                       // clone, fork, refork, move
   MachineId origin_machine;
   bool quota_changed = false;
+  // What `previous` names was on a machine that left the network. It stays a name, until somebody wants
+  // the data, or takes the name away.
+  bool lost = false;
   std::string why;
 
   // The name moves to another dataset, so nobody may write the former one when the commit is made.

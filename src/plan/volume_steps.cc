@@ -86,10 +86,8 @@ void VolumeSteps::rounds(const VolumeLayout& volume) {
   ready_[volume.name()] = std::move(before);
 }
 
-// One snapshot step for each machine. On a single machine it pauses by itself, for the shortest
-// moment; on several, all writers stand still before the first snapshot is taken, until the last is.
-std::map<MachineId, StepIds> VolumeSteps::snapshot_sources() {
-  std::map<MachineId, std::vector<DatasetId>> sources;
+VolumeSteps::Datasets VolumeSteps::sources() const {
+  Datasets sources;
   for (const VolumeLayout& volume : volumes_) {
     if (volume.kind != Kind::fork) continue;
     auto& datasets = sources[volume.origin_machine];
@@ -97,6 +95,13 @@ std::map<MachineId, StepIds> VolumeSteps::snapshot_sources() {
       datasets.push_back(volume.origin.dataset);
     }
   }
+  return sources;
+}
+
+// One snapshot step for each machine. On a single machine it pauses by itself, for the shortest
+// moment; on several, all writers stand still before the first snapshot is taken, until the last is.
+std::map<MachineId, StepIds> VolumeSteps::snapshot_together(const Datasets& datasets,
+                                                            const StepIds& after) {
   std::map<MachineId, std::vector<InstanceId>> writers;
   if (next_.pause_writers) {
     for (const CommittedInstance& writer : next_.writers) {
@@ -104,21 +109,23 @@ std::map<MachineId, StepIds> VolumeSteps::snapshot_sources() {
     }
   }
   std::map<MachineId, StepIds> taken;
-  const bool alone = sources.size() == 1 && writers.size() <= 1 &&
-                     (writers.empty() || writers.begin()->first == sources.begin()->first);
+  const bool alone = datasets.size() == 1 && writers.size() <= 1 &&
+                     (writers.empty() || writers.begin()->first == datasets.begin()->first);
   if (alone) {
-    const auto& [machine, datasets] = *sources.begin();
-    taken[machine] = {
-        snapshot(machine, datasets, mark(), writers.empty() ? std::vector<InstanceId>{} : writers.begin()->second, {})};
+    const auto& [machine, ids] = *datasets.begin();
+    std::vector<InstanceId> pause;
+    if (!writers.empty()) pause = writers.begin()->second;
+    taken[machine] = {snapshot(machine, ids, mark(), std::move(pause), after)};
     return taken;
   }
-  StepIds paused;
+  StepIds paused = after;
   for (const auto& [machine, instances] : writers) {
-    paused.push_back(steps_.agent(machine, PauseInstances{instances}, {ResumeInstances{instances}}, {}));
+    paused.push_back(
+        steps_.agent(machine, PauseInstances{instances}, {ResumeInstances{instances}}, after));
   }
   StepIds all;
-  for (const auto& [machine, datasets] : sources) {
-    const StepId step = snapshot(machine, datasets, mark(), {}, paused);
+  for (const auto& [machine, ids] : datasets) {
+    const StepId step = snapshot(machine, ids, mark(), {}, paused);
     taken[machine] = {step};
     all.push_back(step);
   }
@@ -134,7 +141,7 @@ void VolumeSteps::fork_all() {
   const bool any = std::ranges::any_of(
       volumes_, [](const VolumeLayout& volume) { return volume.kind == Kind::fork; });
   if (!any) return;
-  const auto taken = snapshot_sources();
+  const auto taken = snapshot_together(sources(), {});
   for (const VolumeLayout& volume : volumes_) {
     if (volume.kind != Kind::fork) continue;
     ready_[volume.name()] = {clone(volume, mark(), taken.at(volume.origin_machine))};
@@ -147,6 +154,7 @@ void VolumeSteps::after_stops(const std::map<VolumeName, StepIds>& stopped) {
     const auto found = stopped.find(volume.name());
     StepIds& ready = ready_[volume.name()];
     const StepIds before = joined(ready, found == stopped.end() ? StepIds{} : found->second);
+    if (volume.lost) continue;
     // What the old writers left: the former commit's `last`.
     const StepId left =
         snapshot(volume.previous->machine, {volume.previous->dataset}, mark(), {}, before);
@@ -163,13 +171,19 @@ void VolumeSteps::after_stops(const std::map<VolumeName, StepIds>& stopped) {
 }
 
 void VolumeSteps::at_commit(const StepIds& after) {
-  std::map<MachineId, std::vector<DatasetId>> datasets;
+  Datasets datasets;
   for (const VolumeLayout& volume : volumes_) {
     // A moved one has received this very snapshot.
     if (volume.kind == Kind::move) continue;
+    if (volume.lost && !volume.changes()) continue;
     datasets[volume.next.machine].push_back(volume.next.dataset);
   }
   const StepIds before = joined(after, all_ready());
+  // Here these snapshots are all there is to it; elsewhere only forked volumes are of one moment.
+  if (next_.commit_kind == CommitKind::snapshot && !datasets.empty()) {
+    (void)snapshot_together(datasets, before);
+    return;
+  }
   for (auto& [machine, ids] : datasets) snapshot(machine, std::move(ids), mark(), {}, before);
 }
 

@@ -37,7 +37,9 @@ class VolumeSteps {
   [[nodiscard]] SnapshotName mark() const { return SnapshotName(plan_.commit->id.str()); }
   [[nodiscard]] DatasetSpec spec_of(const VolumeLayout& volume) const;
   void fork_all();
-  [[nodiscard]] std::map<MachineId, StepIds> snapshot_sources();
+  using Datasets = std::map<MachineId, std::vector<DatasetId>>;
+  [[nodiscard]] Datasets sources() const;
+  std::map<MachineId, StepIds> snapshot_together(const Datasets& datasets, const StepIds& after);
   void rounds(const VolumeLayout& volume);
   StepId snapshot(const MachineId& machine, std::vector<DatasetId> datasets, SnapshotName name,
                   std::vector<InstanceId> pause, StepIds after);
