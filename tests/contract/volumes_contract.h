@@ -1,102 +1,13 @@
-// What every implementation of Volumes promises: datasets, snapshots, clones, quotas. Streams
-// between pools: volumes_stream_contract.h.
+// What every implementation of Volumes promises: datasets, snapshots, clones. Space and quotas:
+// volumes_space_contract.h; streams between pools: volumes_stream_contract.h.
 #pragma once
 
-#include <algorithm>
 #include <atomic>
-#include <chrono>
-#include <format>
-#include <memory>
-#include <string>
 #include <thread>
-#include <vector>
 
-#include <gtest/gtest.h>
-
-#include "base/ulid.h"
-#include "contract/volumes_world.h"
+#include "contract/volumes_space_contract.h"
 
 namespace ployz::contract {
-
-class VolumesContract : public testing::TestWithParam<std::unique_ptr<VolumesWorld> (*)()> {
- protected:
-  static constexpr uint64_t kMiB = 1 << 20;
-
-  void SetUp() override {
-    world_ = GetParam()();
-    ASSERT_TRUE(world_);
-  }
-  Volumes& here() { return world_->here(); }
-
-  DatasetSpec spec() {
-    DatasetSpec made;
-    made.id = DatasetId(ids_.next());
-    made.name_space = NamespaceName("contract");
-    made.volume = VolumeName("data");
-    made.operation = OperationId("01operation");
-    return made;
-  }
-  // A new dataset with a file of this text.
-  DatasetSpec filled(const std::string& text) {
-    const DatasetSpec made = spec();
-    const Status ensured = here().ensure_dataset(made);
-    EXPECT_TRUE(ensured) << ensured.error().line();
-    put(made.id, text);
-    return made;
-  }
-  void put(const DatasetId& id, const std::string& text, const std::string& file = "data") {
-    const Status written = world_->write(here(), id, file, text);
-    EXPECT_TRUE(written) << written.error().line();
-  }
-  std::optional<std::string> get(const DatasetId& id, const std::string& file = "data") {
-    return world_->read(here(), id, file);
-  }
-  DatasetSnapshot take(Volumes& pool, const DatasetId& id, const std::string& name) {
-    const auto taken = pool.snapshot({id}, SnapshotName(name));
-    EXPECT_TRUE(taken && taken->size() == 1) << (taken ? "" : taken.error().line());
-    return taken && taken->size() == 1 ? taken->front() : DatasetSnapshot{};
-  }
-  DatasetSnapshot take(const DatasetId& id, const std::string& name) {
-    return take(here(), id, name);
-  }
-  // What a snapshot holds, seen through a clone of it.
-  std::optional<std::string> get_at(Volumes& pool, const DatasetId& id, const std::string& name,
-                                    const std::string& file = "data") {
-    const DatasetSpec look = spec();
-    const Status cloned = pool.clone(look, {id, SnapshotName(name)});
-    EXPECT_TRUE(cloned) << cloned.error().line();
-    const auto text = world_->read(pool, look.id, file);
-    EXPECT_TRUE(pool.destroy(look.id));
-    return text;
-  }
-  std::optional<Dataset> find(Volumes& pool, const DatasetId& id) {
-    const auto found = pool.find(id);
-    EXPECT_TRUE(found) << found.error().line();
-    return found.value_or(std::nullopt);
-  }
-  std::optional<Dataset> find(const DatasetId& id) { return find(here(), id); }
-  // Without what counts late.
-  std::optional<Dataset> facts(const DatasetId& id) {
-    auto found = find(id);
-    if (found) found->used_bytes = 0;
-    return found;
-  }
-  // That no compression can shrink.
-  std::string noise(size_t bytes) {
-    std::string text(bytes, '\0');
-    for (size_t at = 0; at + 8 <= bytes; at += 8) {
-      const uint64_t word = split_mix(noise_);
-      std::copy_n(reinterpret_cast<const char*>(&word), 8, text.data() + at);
-    }
-    return text;
-  }
-
-  std::unique_ptr<VolumesWorld> world_;
-
- private:
-  SeededIds ids_{1'700'000'000'000, 7};
-  uint64_t noise_ = 42;
-};
 
 TEST_P(VolumesContract, ThePoolSaysWhatItIs) {
   const auto pool = here().pool();
@@ -373,76 +284,6 @@ TEST_P(VolumesContract, WhatIsMountedIsNotDestroyed) {
   }
   const Status destroyed = here().destroy(made.id);
   EXPECT_TRUE(destroyed) << destroyed.error().line();
-}
-
-TEST_P(VolumesContract, WritesPastTheQuotaFailAndOthersGoOn) {
-  DatasetSpec made = spec();
-  made.quota_bytes = 8 * kMiB;
-  ASSERT_TRUE(here().ensure_dataset(made));
-  const DatasetSpec other = filled("other");
-  EXPECT_TRUE(world_->write(here(), made.id, "fits", noise(4 * kMiB)));
-  EXPECT_FALSE(world_->write(here(), made.id, "too much", noise(8 * kMiB)));
-  EXPECT_TRUE(world_->write(here(), other.id, "fits", noise(16 * kMiB)));
-  const Status raised = here().set_quota(made.id, 32 * kMiB);
-  ASSERT_TRUE(raised) << raised.error().line();
-  EXPECT_EQ(find(made.id)->spec.quota_bytes, 32 * kMiB);
-  EXPECT_TRUE(world_->write(here(), made.id, "too much", noise(8 * kMiB)));
-  ASSERT_TRUE(here().set_quota(made.id, 1 * kMiB));
-  EXPECT_FALSE(world_->write(here(), made.id, "nothing more", noise(kMiB)));
-  ASSERT_TRUE(here().set_quota(made.id, std::nullopt));
-  EXPECT_EQ(find(made.id)->spec.quota_bytes, std::nullopt);
-  EXPECT_TRUE(world_->write(here(), made.id, "anything", noise(32 * kMiB)));
-  world_->reopen();
-  EXPECT_EQ(find(made.id)->spec.quota_bytes, std::nullopt);
-}
-
-TEST_P(VolumesContract, AClonesQuotaIsItsOwn) {
-  DatasetSpec made = spec();
-  made.quota_bytes = 32 * kMiB;
-  ASSERT_TRUE(here().ensure_dataset(made));
-  put(made.id, noise(2 * kMiB), "shared");
-  take(made.id, "one");
-  DatasetSpec copy = spec();
-  copy.quota_bytes = 10 * kMiB;
-  ASSERT_TRUE(here().clone(copy, {made.id, SnapshotName("one")}));
-  EXPECT_FALSE(world_->write(here(), copy.id, "more", noise(12 * kMiB)));
-  EXPECT_TRUE(world_->write(here(), made.id, "more", noise(12 * kMiB)));
-  EXPECT_EQ(find(copy.id)->spec.quota_bytes, 10 * kMiB);
-  EXPECT_EQ(find(made.id)->spec.quota_bytes, 32 * kMiB);
-}
-
-TEST_P(VolumesContract, UsedIsWhatItRefersTo) {
-  const DatasetSpec made = filled("");
-  world_->settle(here());
-  const uint64_t empty = find(made.id)->used_bytes;
-  put(made.id, noise(4 * kMiB), "more");
-  take(made.id, "one");
-  world_->settle(here());
-  const uint64_t used = find(made.id)->used_bytes;
-  EXPECT_GE(used, empty + 4 * kMiB);
-  EXPECT_LE(used, empty + 6 * kMiB);
-}
-
-TEST_P(VolumesContract, AFullPoolCanBeEmptied) {
-  Volumes& small = world_->there();
-  const DatasetSpec filler = spec();
-  const DatasetSpec other = spec();
-  ASSERT_TRUE(small.ensure_dataset(filler));
-  ASSERT_TRUE(small.ensure_dataset(other));
-  ASSERT_TRUE(world_->write(small, other.id, "data", "kept"));
-  take(small, filler.id, "one");
-  int pieces = 0;
-  while (pieces < 1000 &&
-         world_->write(small, filler.id, std::format("piece{}", pieces), noise(4 * kMiB))) {
-    ++pieces;
-  }
-  EXPECT_LT(pieces, 1000);
-  EXPECT_TRUE(small.list());
-  const Status destroyed = small.destroy(filler.id);
-  ASSERT_TRUE(destroyed) << destroyed.error().line();
-  world_->settle(small);
-  EXPECT_TRUE(world_->write(small, other.id, "more", noise(4 * kMiB)));
-  EXPECT_EQ(world_->read(small, other.id, "data"), "kept");
 }
 
 TEST_P(VolumesContract, AThousandSnapshots) {

@@ -109,11 +109,8 @@ Status BtrfsVolumes::place_first(const ReceiveRequest& request) {
   TRY(btrfs::move_folder(incoming(request.spec.id) / "arriving",
                          made.snapshot_folder(request.snapshot)));
   TRY(btrfs::snapshot_subvolume(made.snapshot(request.snapshot), made.live(), false));
-  Meta meta{.spec = request.spec, .origin = request.origin};
-  if (!request.base_guid.empty()) {
-    meta.inherited_bytes = TRY(used_by(TRY(find_base(request.base_guid)).dataset));
-  }
-  return show(made, std::move(meta));
+  const Meta meta{.spec = request.spec, .origin = request.origin};
+  return show(made, meta);
 }
 
 // The live subvolume first: a crash between the two leaves a dataset whose newest snapshot is the
@@ -121,21 +118,21 @@ Status BtrfsVolumes::place_first(const ReceiveRequest& request) {
 // repeated call would find the snapshot and could not tell whether the live subvolume is at it.
 Status BtrfsVolumes::place_later(const ReceiveRequest& request) {
   const DatasetId& id = request.spec.id;
-  const Held there = TRY(held(id));
+  Held there = TRY(held(id));
   if (TRY(btrfs::is_mounted(std::format("datasets/{}/live", id.str())))) {
     return fail(Code::conflict, std::format("dataset {} is mounted by a process", id.str()));
   }
   const std::filesystem::path arriving = incoming(id) / "arriving";
   const std::filesystem::path live = incoming(id) / "live";
   TRY(btrfs::snapshot_subvolume(arriving / "data", live, false));
-  for (const std::filesystem::path& path : {live, arriving / "data"}) {
-    const auto member = TRY(btrfs::find_subvolume(path));
-    if (!member) return fail(Code::internal, "a received snapshot that is not there");
-    TRY(quotas_.add(member->id, there.meta.group));
-    if (path == live && there.meta.spec.quota_bytes) {
-      TRY(quotas_.set_limit(there.meta.group, member->id, there.meta.spec.quota_bytes));
-    }
-  }
+  const auto now_live = TRY(btrfs::find_subvolume(live));
+  const auto arrived = TRY(btrfs::find_subvolume(arriving / "data"));
+  if (!now_live || !arrived) return fail(Code::internal, "a received snapshot that is not there");
+  TRY(quotas_.add(now_live->id, there.meta.group));
+  TRY(quotas_.add(arrived->id, there.meta.group));
+  there.meta.outside_bytes = TRY(outside_of(arriving / "data", there.meta.group));
+  if (there.meta.spec.quota_bytes) TRY(limit(there.meta, now_live->id));
+  TRY(there.folder.write_meta(there.meta));
   TRY(btrfs::exchange(live, there.folder.live()));
   Status placed = btrfs::move_folder(arriving, there.folder.snapshot_folder(request.snapshot));
   if (!placed && !btrfs::exchange(live, there.folder.live())) {

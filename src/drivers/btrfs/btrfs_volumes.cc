@@ -11,6 +11,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "drivers/btrfs/content_size.h"
 #include "drivers/btrfs/mounts.h"
 #include "drivers/btrfs/os_error.h"
 #include "ports/volume_names.h"
@@ -29,6 +30,9 @@ namespace {
 // Snapshots of one call at a time: those that run together share the kernel's transaction, whose
 // commit is what takes the time.
 constexpr size_t kParallelSnapshots = 16;
+
+// Files of a clone that are counted in any case: some 50 ms.
+constexpr size_t kQuicklyMeasured = 10'000;
 
 bool is_btrfs(const std::filesystem::path& folder) {
   struct statfs facts{};
@@ -127,15 +131,16 @@ Result<Dataset> BtrfsVolumes::describe(const Held& held,
                                        const std::map<uint64_t, uint64_t>& used) const {
   Dataset dataset{held.meta.spec, held.meta.origin, held.meta.created_at_ms, 0, {}};
   uint64_t counter = held.meta.group;
+  int64_t bytes = held.meta.outside_bytes;
   if (quotas_.mode() == QuotaMode::classic) {
     const auto live = TRY(btrfs::find_subvolume(held.folder.live()));
     counter = live ? live->id : 0;
-  } else {
-    dataset.used_bytes = held.meta.inherited_bytes;
+    bytes = 0;
   }
   if (const auto found = used.find(counter); found != used.end()) {
-    dataset.used_bytes += found->second;
+    bytes += static_cast<int64_t>(found->second);
   }
+  dataset.used_bytes = static_cast<uint64_t>(std::max<int64_t>(bytes, 0));
   for (const FoundSnapshot& one : TRY(held.folder.snapshots())) {
     dataset.snapshots.push_back(facts_of(one));
   }
@@ -187,7 +192,13 @@ Status BtrfsVolumes::clone(const DatasetSpec& spec, const DatasetOrigin& source)
   const Held from = TRY(held(source.dataset));
   TRY(held_snapshot(from, source.snapshot));
   Meta meta{.spec = spec, .origin = source};
-  meta.inherited_bytes = TRY(used_by(source.dataset));
+  // At most this, since it includes what has been overwritten; a little more with each clone of a
+  // clone, so it is measured before it matters.
+  const uint64_t bound = TRY(used_by(source.dataset));
+  const bool matters = spec.quota_bytes && bound > *spec.quota_bytes / 2;
+  const auto measured = TRY(btrfs::content_bytes(from.folder.snapshot(source.snapshot),
+                                                 matters ? SIZE_MAX : kQuicklyMeasured));
+  meta.outside_bytes = static_cast<int64_t>(measured.value_or(bound));
   return build(std::move(meta), [&](const DatasetFolder& made) -> Status {
     return btrfs::snapshot_subvolume(from.folder.snapshot(source.snapshot), made.live(), false);
   });
@@ -196,6 +207,26 @@ Status BtrfsVolumes::clone(const DatasetSpec& spec, const DatasetOrigin& source)
 Result<uint64_t> BtrfsVolumes::used_by(const DatasetId& dataset) {
   const auto found = TRY(find(dataset));
   return found ? found->used_bytes : 0;
+}
+
+Status BtrfsVolumes::limit(const Meta& meta, uint64_t live) {
+  std::optional<uint64_t> bytes = meta.spec.quota_bytes;
+  if (bytes && quotas_.mode() == QuotaMode::simple) {
+    // At least a byte: nothing fits, and it is a limit.
+    bytes = static_cast<uint64_t>(
+        std::max<int64_t>(static_cast<int64_t>(*bytes) - meta.outside_bytes, 1));
+  }
+  return quotas_.set_limit(meta.group, live, bytes);
+}
+
+Result<int64_t> BtrfsVolumes::outside_of(const std::filesystem::path& content, uint64_t group) {
+  if (quotas_.mode() != QuotaMode::simple) return 0;
+  const auto measured = TRY(btrfs::content_bytes(content, SIZE_MAX));
+  btrfs::reclaim(root_);  // commits: what is counted is what was written
+  const auto used = TRY(quotas_.used());
+  const auto counted = used.find(group);
+  return static_cast<int64_t>(*measured) -
+         (counted == used.end() ? 0 : static_cast<int64_t>(counted->second));
 }
 
 Status BtrfsVolumes::build(Meta meta, const std::function<Status(const DatasetFolder&)>& fill) {
@@ -221,12 +252,12 @@ Status BtrfsVolumes::show(const DatasetFolder& made, Meta meta) {
   meta.created_at_ms = live->created_at_ms;
   TRY(quotas_.ensure_group(meta.group));
   TRY(quotas_.add(live->id, meta.group));
-  for (const FoundSnapshot& one : TRY(made.snapshots())) {
+  const std::vector<FoundSnapshot> received = TRY(made.snapshots());
+  for (const FoundSnapshot& one : received) {
     TRY(quotas_.add(one.subvolume.id, meta.group));
+    meta.outside_bytes = TRY(outside_of(made.snapshot(one.name), meta.group));
   }
-  if (meta.spec.quota_bytes) {
-    TRY(quotas_.set_limit(meta.group, live->id, meta.spec.quota_bytes));
-  }
+  if (meta.spec.quota_bytes) TRY(limit(meta, live->id));
   TRY(made.write_meta(meta));
   return btrfs::move_folder(made.place(), folder(meta.spec.id).place());
 }
@@ -290,9 +321,10 @@ Status BtrfsVolumes::set_quota(const DatasetId& dataset, std::optional<uint64_t>
   const auto lock = locks_.hold({dataset});
   Held one = TRY(held(dataset));
   const auto live = TRY(btrfs::find_subvolume(one.folder.live()));
-  TRY(quotas_.set_limit(one.meta.group, live ? live->id : 0, quota_bytes));
-  // Only now: after a crash in between the call is repeated.
   one.meta.spec.quota_bytes = quota_bytes;
+  if (quota_bytes) one.meta.outside_bytes = TRY(outside_of(one.folder.live(), one.meta.group));
+  // Written after it is in force: after a crash in between the call is repeated.
+  TRY(limit(one.meta, live ? live->id : 0));
   return one.folder.write_meta(one.meta);
 }
 

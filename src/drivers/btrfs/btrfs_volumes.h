@@ -61,6 +61,10 @@ class BtrfsVolumes final : public Volumes {
   Result<bool> is_there(const DatasetSpec& spec, const DatasetOrigin* origin) const;
   Result<Dataset> describe(const Held& held, const std::map<uint64_t, uint64_t>& used) const;
   Result<uint64_t> used_by(const DatasetId& dataset);
+  // Lets the group have what the quota leaves beside Meta::outside_bytes.
+  Status limit(const btrfs::Meta& meta, uint64_t live);
+  // Meta::outside_bytes of a dataset whose live subvolume has this content.
+  Result<int64_t> outside_of(const std::filesystem::path& content, uint64_t group);
 
   // Makes a dataset in incoming/ by `fill` (its live subvolume at least), then shows it.
   Status build(btrfs::Meta meta, const std::function<Status(const btrfs::DatasetFolder&)>& fill);

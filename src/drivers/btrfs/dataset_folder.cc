@@ -30,7 +30,7 @@ Json meta_to_json(const Meta& meta) {
   }
   json["created_at_ms"] = meta.created_at_ms;
   json["group"] = meta.group;
-  json["inherited_bytes"] = meta.inherited_bytes;
+  json["outside_bytes"] = meta.outside_bytes;
   return json;
 }
 
@@ -47,7 +47,7 @@ Result<Meta> meta_from_json(const Json& json) {
   }
   meta.created_at_ms = TRY(get_uint(json, "created_at_ms"));
   meta.group = TRY(get_uint(json, "group"));
-  meta.inherited_bytes = TRY(get_uint(json, "inherited_bytes"));
+  meta.outside_bytes = TRY(get_int(json, "outside_bytes"));
   return meta;
 }
 

@@ -30,8 +30,10 @@ struct Meta {
   DatasetSpec spec;
   std::optional<DatasetOrigin> origin;
   uint64_t created_at_ms = 0;
-  uint64_t group = 0;            // of its quota; the id of its first live subvolume
-  uint64_t inherited_bytes = 0;  // what a clone began with; counted for its origin
+  uint64_t group = 0;  // of its quota; the id of its first live subvolume
+  // What it refers to beyond what its quota group counts: a clone's beginning. Negative: what the
+  // group counts beyond that. As it was when the live subvolume was made, or the quota set.
+  int64_t outside_bytes = 0;
 };
 
 struct FoundSnapshot {

@@ -7,6 +7,10 @@
 // without any) and over 600 ms with classic ones. So classic quotas serve only where a filesystem
 // that was given to us has them, or the kernel no others.
 //
+// What a clone shares with its origin counts for nobody else, so the driver measures it and lowers
+// the clone's limit by that: content never grows beyond the quota, and what was overwritten since
+// the last clone or snapshot counts until that is gone.
+//
 // With simple quotas a dataset is a group (level 1): its live subvolume, what was received into it,
 // and what a container makes below it, all together under one limit.
 #pragma once

@@ -6,8 +6,13 @@
 #include <span>
 
 #include <btrfsutil.h>
+#include <fcntl.h>
+#include <linux/btrfs.h>
 #include <linux/btrfs_tree.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
 
+#include "base/fd.h"
 #include "drivers/btrfs/os_error.h"
 
 namespace ployz::btrfs {
@@ -26,23 +31,30 @@ std::string uuid_text(std::span<const uint8_t, 16> bytes) {
 
 }  // namespace
 
+// By the ioctl and not by libbtrfsutil, which searches the tree of roots: this is called for every
+// snapshot whenever datasets are listed.
 Result<std::optional<Subvolume>> find_subvolume(const std::filesystem::path& path) {
-  struct btrfs_util_subvolume_info info{};  // a function has the same name
-  const btrfs_util_error error = btrfs_util_subvolume_info(path.c_str(), 0, &info);
-  if (error == BTRFS_UTIL_ERROR_NOT_SUBVOLUME || error == BTRFS_UTIL_ERROR_SUBVOLUME_NOT_FOUND) {
-    return std::nullopt;
+  const Fd fd(::open(path.c_str(), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
+  if (!fd) {
+    if (errno == ENOENT || errno == ENOTDIR || errno == ELOOP) return std::nullopt;
+    return os_error("subvolume", path, errno);
   }
-  if (error != BTRFS_UTIL_OK) {
-    if (errno == ENOENT || errno == ENOTDIR) return std::nullopt;
+  struct stat facts{};
+  if (::fstat(fd.get(), &facts) != 0) return os_error("subvolume", path, errno);
+  // Of a folder inside one the ioctl would tell of that one.
+  if (facts.st_ino != BTRFS_FIRST_FREE_OBJECTID) return std::nullopt;
+  btrfs_ioctl_get_subvol_info_args info{};
+  // It answers 1, too, when it has answered.
+  if (::ioctl(fd.get(), BTRFS_IOC_GET_SUBVOL_INFO, &info) < 0) {
+    if (errno == ENOENT) return std::nullopt;  // it is just being deleted
     return os_error("subvolume", path, errno);
   }
   Subvolume found;
-  found.id = info.id;
+  found.id = info.treeid;
   found.uuid = uuid_text(info.uuid);
   found.received_uuid = uuid_text(info.received_uuid);
   found.read_only = (info.flags & BTRFS_ROOT_SUBVOL_RDONLY) != 0;
-  found.created_at_ms = static_cast<uint64_t>(info.otime.tv_sec) * 1000 +
-                        static_cast<uint64_t>(info.otime.tv_nsec) / 1'000'000;
+  found.created_at_ms = info.otime.sec * 1000 + info.otime.nsec / 1'000'000;
   return found;
 }
 
