@@ -28,7 +28,7 @@ gtest_xml = GTEST_OUTPUT=xml:$(results)/$(1)/
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 .PHONY: help build demo test test-unit test-asan test-contract test-sim test-e2e test-faults lab fuzz bench \
-        bench-scale deb \
+        bench-scale bench-data deb \
         format format-check clang-tidy tidy clean-lab clean
 
 help: ## this list
@@ -94,6 +94,10 @@ fuzz: ## every fuzzer for FUZZ_SECONDS (60)
 bench: ## ratios against docker run, Swarm and a static HAProxy
 	@$(MAKE) --no-print-directory lab PRESET=release
 	@export PLOYZ_PRESET=release && source tools/lab/environment && exec bench/run
+
+bench-data: ## branch, migrate and rollback beside what they are made of (ARGS=--rounds=3)
+	@$(MAKE) --no-print-directory lab PRESET=release
+	@export PLOYZ_PRESET=release && source tools/lab/environment && exec bench/data $(ARGS)
 
 bench-scale: ## planners, and 200 simulated machines over one real NATS server (MACHINES=200)
 	@tools/lab/contract-machine up
