@@ -183,7 +183,7 @@ CommandSpec branch_command() {
                     .run = run_apply_prepared},
                    {.name = "render-manifest",
                     .summary = "The manifest of the branch, as TOML",
-                    .examples = {"ployzctl branch render-manifest production pr-17 > pr-17.toml"},
+                    .examples = {"ployzctl branch render-manifest production pr-17"},
                     .options = branch_options(),
                     .positionals = both,
                     .run = run_render}}};

@@ -164,7 +164,7 @@ std::vector<CommandSpec> three(std::string_view what, const std::string& words,
            .run = apply},
           {.name = "render-manifest",
            .summary = "The manifest that says the same, as TOML",
-           .examples = {std::format("ployzctl {} render-manifest {} > {}.toml", name, words, name)},
+           .examples = {std::format("ployzctl {} render-manifest {}", name, words)},
            .options = options,
            .positionals = positionals,
            .run = render}};
