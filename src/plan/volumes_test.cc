@@ -289,6 +289,13 @@ TEST(PlanRollback, ToTheMomentOfACommit) {
   const auto keep = world.rollback(first_commit.str(), RollbackData::keep);
   ASSERT_TRUE(keep) << keep.error().line();
   EXPECT_EQ(actions<CloneDataset>(keep->apply).at(0)->source.dataset, world.data().dataset);
+  // Data has gone on since the newest commit, too.
+  const CommitId newest = world.newest().id;
+  const auto data = world.rollback(newest.str(), RollbackData::commit);
+  ASSERT_TRUE(data) << data.error().line();
+  EXPECT_EQ(actions<CloneDataset>(data->apply).at(0)->source,
+            (DatasetOrigin{world.data().dataset, SnapshotName(newest.str())}));
+  EXPECT_TRUE(world.rollback(newest.str(), RollbackData::last)->unchanged());
 }
 
 TEST(PlanRollback, IsRefusedWhenTheDataWasPruned) {
