@@ -391,9 +391,13 @@ TEST(PlanNamespaceRm, KeepsVolumesUnlessAskedOtherwise) {
       world.do_it(plan_namespace_rm({NamespaceName("shop"), false}, world.snapshot, identity(world)));
   EXPECT_TRUE(actions<DestroyDataset>(kept.cleanup).empty());
   EXPECT_EQ(world.newest().volumes.size(), 1u);
+  // The same manifest brings it back: nothing that could be meant but the data it was left with.
+  const DatasetId left = world.data().dataset;
+  const Plan back = world.do_it(world.plan(shop()));
+  EXPECT_EQ(actions<CloneDataset>(back.apply).at(0)->source.dataset, left);
   const Plan gone =
       world.do_it(plan_namespace_rm({NamespaceName("shop"), true}, world.snapshot, identity(world)));
-  EXPECT_EQ(actions<DestroyDataset>(gone.cleanup).size(), 1u);
+  EXPECT_EQ(actions<DestroyDataset>(gone.cleanup).size(), 2u);
   EXPECT_TRUE(world.newest().volumes.empty());
 }
 
