@@ -39,7 +39,7 @@ help: ## this list
 build: ## compile everything (PRESET=dev|release|asan|fuzz)
 	@tools/dev/build $(PRESET)
 
-demo: ## a machine comes up, an image is deployed, updated under load, and survives
+demo: ## machines come up, an image is deployed and updated under load; a database is branched, moved, rolled back
 	@$(MAKE) --no-print-directory lab
 	@source tools/lab/environment && exec tools/demo/run
 

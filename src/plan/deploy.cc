@@ -37,7 +37,8 @@ const Commit* earlier_of(const std::string& digest, const Snapshot& snapshot,
   if (history == snapshot.history.end()) return nullptr;
   for (size_t i = 0; i < history->second.size(); ++i) {
     const Commit& commit = history->second[i].commit;
-    if (commit.manifest_digest != digest || commit.removed) continue;
+    if (commit.removed) return nullptr;  // it begins anew, with the data that was left
+    if (commit.manifest_digest != digest) continue;
     return i == 0 ? nullptr : &commit;
   }
   return nullptr;

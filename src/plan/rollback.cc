@@ -48,7 +48,7 @@ Result<size_t> find_commit(const History& history, const RollbackRequest& reques
 
 // The commit that took over from the one at `index`: its id names the snapshot of what was left.
 const Commit& successor(const History& history, size_t index) {
-  size_t next = index - 1;
+  size_t next = index == 0 ? 0 : index - 1;
   while (next > 0 && !changes_state(history[next].commit)) --next;
   return history[next].commit;
 }
@@ -125,7 +125,9 @@ Result<Plan> plan_rollback(const RollbackRequest& request, const Snapshot& snaps
   }
   const bool again = newest.kind == CommitKind::rollback && newest.from &&
                      newest.from->commit == target.id && !request.to.empty();
-  if (index == 0 || again) {
+  // To the newest commit itself only its data can go back.
+  const bool already = index == 0 && (request.state != RollbackData::commit || newest.volumes.empty());
+  if (already || again) {
     Plan plan;
     plan.kind = "rollback";
     plan.name_space = request.name_space;

@@ -289,6 +289,13 @@ TEST(PlanRollback, ToTheMomentOfACommit) {
   const auto keep = world.rollback(first_commit.str(), RollbackData::keep);
   ASSERT_TRUE(keep) << keep.error().line();
   EXPECT_EQ(actions<CloneDataset>(keep->apply).at(0)->source.dataset, world.data().dataset);
+  // Data has gone on since the newest commit, too.
+  const CommitId newest = world.newest().id;
+  const auto data = world.rollback(newest.str(), RollbackData::commit);
+  ASSERT_TRUE(data) << data.error().line();
+  EXPECT_EQ(actions<CloneDataset>(data->apply).at(0)->source,
+            (DatasetOrigin{world.data().dataset, SnapshotName(newest.str())}));
+  EXPECT_TRUE(world.rollback(newest.str(), RollbackData::last)->unchanged());
 }
 
 TEST(PlanRollback, IsRefusedWhenTheDataWasPruned) {
@@ -384,9 +391,13 @@ TEST(PlanNamespaceRm, KeepsVolumesUnlessAskedOtherwise) {
       world.do_it(plan_namespace_rm({NamespaceName("shop"), false}, world.snapshot, identity(world)));
   EXPECT_TRUE(actions<DestroyDataset>(kept.cleanup).empty());
   EXPECT_EQ(world.newest().volumes.size(), 1u);
+  // The same manifest brings it back: nothing that could be meant but the data it was left with.
+  const DatasetId left = world.data().dataset;
+  const Plan back = world.do_it(world.plan(shop()));
+  EXPECT_EQ(actions<CloneDataset>(back.apply).at(0)->source.dataset, left);
   const Plan gone =
       world.do_it(plan_namespace_rm({NamespaceName("shop"), true}, world.snapshot, identity(world)));
-  EXPECT_EQ(actions<DestroyDataset>(gone.cleanup).size(), 1u);
+  EXPECT_EQ(actions<DestroyDataset>(gone.cleanup).size(), 2u);
   EXPECT_TRUE(world.newest().volumes.empty());
 }
 

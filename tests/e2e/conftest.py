@@ -4,6 +4,7 @@ import pytest
 
 from lab import PREFIX, BareHost, Lab, run
 
+DATABASES = ["ployz-samples/postgres:1", "ployz-samples/postgres:2"]
 IMAGES = ["ployz-samples/web:1", "ployz-samples/web:2", "ployz-samples/web:3"]
 
 
@@ -30,6 +31,14 @@ def cluster():
     machines.down()
 
 
+@pytest.fixture(scope="session")
+def databases(cluster):
+    """The same three machines, with PostgreSQL."""
+    for image in DATABASES:
+        cluster.must("image", "push", image, "--to", "all")
+    return cluster
+
+
 @pytest.fixture
 def host(cluster):
     bare = BareHost(cluster, f"{PREFIX}-bare").up()
@@ -44,9 +53,13 @@ def clean(request):
     # Tests of a cluster have machines of their own; the one of the others is not started for them.
     lab = request.getfixturevalue("cluster" if "cluster" in request.fixturenames else "lab")
     yield
-    for entry in lab.must("namespace", "ls").json["namespaces"]:
-        lab.must("namespace", "rm", entry["namespace"], "--yes")
-    assert lab.containers() == []
+    # What a module shares among its tests, it removes itself.
+    kept = getattr(request.module, "KEPT", ())
+    used = [n["namespace"] for n in lab.must("namespace", "ls").json["namespaces"]]
+    used += [v["namespace"] for v in lab.volumes()]
+    for namespace in set(used) - set(kept):
+        lab.remove(namespace)
+    assert kept or (lab.containers(), lab.volumes("--all")) == ([], [])
     unfinished = [op for op in lab.must("op", "ls").json["operations"]
                   if op["outcome"] in ("running", "interrupted", "committed_cleanup_pending")]
     assert unfinished == []
@@ -54,10 +67,10 @@ def clean(request):
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item, call):
-    """On a failure the machine's own words are part of the report."""
+    """On a failure the machines' own words are part of the report."""
     report = (yield).get_result()
-    machine = item.funcargs.get("cluster") or item.funcargs.get("lab")
-    if report.failed and machine:
+    lab = item.funcargs.get("cluster") or item.funcargs.get("lab")
+    for machine in lab.all() if report.failed and lab else []:
         log = run("docker", "exec", machine.container, "journalctl", "-u", "ployzd", "-u",
                   "ployz-router", "-u", "ployz-haproxy", "-n", "60", "--no-pager", check=False)
-        report.sections.append(("machine journal", log.stdout + log.stderr))
+        report.sections.append((f"journal of {machine.name}", log.stdout + log.stderr))

@@ -14,6 +14,8 @@ import time
 import urllib.error
 import urllib.request
 
+from data import DataWords
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PLOYZCTL = str(ROOT / "bin/ployzctl")
 # What the names of its machines begin with: two runs on one computer need different ones.
@@ -112,6 +114,16 @@ add chain inet ployz_test out {{ type filter hook output priority -200; }}
         script = f"""add table inet ployz_test
 add chain inet ployz_test in {{ type filter hook input priority -200; }}
 add rule inet ployz_test in ip saddr {{ {addresses} }} numgen random mod 100 < {percent} drop
+"""
+        run("docker", "exec", "-i", self.container, "nft", "-f", "-", stdin=script)
+
+    def throttle(self, kilobytes, *others):
+        """Whatever comes from the other machines' underlay in a second beyond this is dropped."""
+        addresses = ", ".join(other.address for other in others)
+        script = f"""add table inet ployz_test
+add chain inet ployz_test in {{ type filter hook input priority -200; }}
+add rule inet ployz_test in ip saddr {{ {addresses} }} limit rate over {kilobytes} kbytes/second \
+burst 64 kbytes drop
 """
         run("docker", "exec", "-i", self.container, "nft", "-f", "-", stdin=script)
 
@@ -223,7 +235,7 @@ class BareHost(Container):
                        "grep ployz; true").stdout
 
 
-class Lab(Container):
+class Lab(DataWords, Container):
     """A cluster of machine containers and the ployzctl context that talks to it.
 
     What reads as if there were one machine (sh, address, get, …) means the first."""
