@@ -26,6 +26,8 @@ struct Paths {
   // The default storage pool, and where it is mounted.
   [[nodiscard]] std::filesystem::path pool_file() const { return data / "pool.img"; }
   [[nodiscard]] std::filesystem::path pool() const { return data / "pool"; }
+  // Where the datasets of a zfs_root are mounted.
+  [[nodiscard]] std::filesystem::path zfs_mounts() const { return data / "volumes"; }
 };
 
 namespace unit {

@@ -5,6 +5,7 @@
 #include "base/files.h"
 #include "drivers/btrfs/btrfs_volumes.h"
 #include "drivers/btrfs/loopback_pool.h"
+#include "drivers/zfs/zfs_volumes.h"
 #include "paths.h"
 
 namespace ployz {
@@ -18,8 +19,10 @@ Paths paths_of(const Config& config) {
 
 Result<std::unique_ptr<Volumes>> open_volumes(const Config& config) {
   if (!config.storage.zfs_root.empty()) {
-    return fail(Code::unsupported, "this build has no ZFS driver",
-                "leave [storage] zfs_root out for a btrfs pool in a file");
+    auto zfs = std::make_unique<ZfsVolumes>(
+        ZfsConfig{config.storage.zfs_root, paths_of(config).zfs_mounts()});
+    TRY(zfs->pool());  // says what is missing
+    return zfs;
   }
   const bool in_a_file = config.storage.btrfs_root.empty();
   const std::filesystem::path root =
