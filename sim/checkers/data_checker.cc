@@ -171,9 +171,10 @@ void DataChecker::add_source_moments(const Commit& commit, const VolumeName& vol
   const auto request = requests_.find(commit.operation);
   const auto* fork =
       request == requests_.end() ? nullptr : std::get_if<ForkVolumeRequest>(&request->second);
-  for (const Commit* source : history_.log_of(commit.from->name_space)) {
-    if (source->id != commit.from->commit) continue;
-    for (const CommittedVolume& its : source->volumes) {
+  // A fence is the newest commit as well as any other.
+  for (const Commit& source : history_.log()) {
+    if (source.name_space != commit.from->name_space || source.id != commit.from->commit) continue;
+    for (const CommittedVolume& its : source.volumes) {
       const bool meant = commit.kind == CommitKind::fork ? !fork || its.spec.name == fork->volume
                                                          : its.spec.name == volume;
       const std::string* content = meant ? snapshot_of(its.dataset, commit.id) : nullptr;
@@ -231,43 +232,44 @@ void DataChecker::check_volume(const Commit& commit, const Commit* parent,
                                      brief(past->began), wanted));
 }
 
-// Who was to stand still wrote nothing between the first snapshot and the last.
+// Who was to stand still wrote nothing between the first snapshot and the last of those steps that
+// wait for a pause, or make one themselves.
 void DataChecker::check_one_moment(const Operation& operation, const Commit& commit) {
   std::set<InstanceId> writers;
-  std::set<DatasetId> sources;
+  std::set<StepId> pauses;
+  std::set<DatasetId> datasets;
   for (const Step& step : operation.plan.apply) {
     if (const auto* pause = std::get_if<PauseInstances>(&step.action)) {
       writers.insert(pause->instances.begin(), pause->instances.end());
+      pauses.insert(step.id);
     }
     const auto* taken = std::get_if<SnapshotDatasets>(&step.action);
-    if (taken == nullptr || taken->snapshot.str() != commit.id.str()) continue;
+    if (taken == nullptr) continue;
+    const bool waits = std::ranges::any_of(step.after, [&](const StepId& before) {
+      return pauses.contains(before);
+    });
+    if (taken->pause.empty() && !waits) continue;
     writers.insert(taken->pause.begin(), taken->pause.end());
-    for (const DatasetId& dataset : taken->datasets) {
-      const DataHistory::Past* past = history_.find(dataset);
-      const bool others = past != nullptr && past->spec.operation != operation.id;
-      if (others) sources.insert(dataset);
-    }
+    datasets.insert(taken->datasets.begin(), taken->datasets.end());
   }
-  if (writers.empty()) return;
-  // Of a namespace's own volumes the snapshots of the commit come later.
-  const auto from = commit.from ? commit.from->name_space : commit.name_space;
   uint64_t first = UINT64_MAX;
   uint64_t last = 0;
-  std::vector<const DataHistory::Past*> pasts;
-  for (const DatasetId& dataset : sources) {
+  for (const DatasetId& dataset : datasets) {
     const DataHistory::Past* past = history_.find(dataset);
+    if (past == nullptr) continue;
     const auto taken = past->snapshots.find(SnapshotName(commit.id.str()));
-    if (taken == past->snapshots.end() || past->spec.name_space != from) continue;
+    if (taken == past->snapshots.end()) continue;
     first = std::min(first, taken->second.moment);
     last = std::max(last, taken->second.moment);
-    pasts.push_back(past);
   }
-  for (const DataHistory::Past* past : pasts) {
+  for (const DatasetId& dataset : datasets) {
+    const DataHistory::Past* past = history_.find(dataset);
+    if (past == nullptr) continue;
     for (const DataHistory::Write& write : past->writes) {
       if (write.moment < first || write.moment > last || !writers.contains(write.writer)) continue;
       world_.trace.violation(std::format("{} wrote to dataset {} while it was to stand still for "
                                          "commit {}",
-                                         write.writer.str(), past->spec.id.str(), commit.id.str()));
+                                         write.writer.str(), dataset.str(), commit.id.str()));
     }
   }
 }
