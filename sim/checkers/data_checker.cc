@@ -112,6 +112,15 @@ const std::string* DataChecker::snapshot_of(const DatasetId& dataset, const Comm
   return found == past->snapshots.end() ? nullptr : &found->second.content;
 }
 
+std::optional<RollbackData> DataChecker::state_of(const Commit& rollback) const {
+  const auto request = requests_.find(rollback.operation);
+  if (request == requests_.end()) return std::nullopt;
+  if (const auto* direct = std::get_if<RollbackRequest>(&request->second)) return direct->state;
+  const auto* deploy = std::get_if<DeployRequest>(&request->second);
+  if (deploy == nullptr || !deploy->manifest.rollback) return std::nullopt;
+  return deploy->state.value_or(deploy->manifest.rollback->state);
+}
+
 // Of the commit that a rollback goes back to: as it was made, and as it was left.
 void DataChecker::add_former_moments(const Commit& commit, const VolumeName& volume,
                                      std::vector<std::string>& contents) {
@@ -124,40 +133,77 @@ void DataChecker::add_former_moments(const Commit& commit, const VolumeName& vol
   auto next = target + 1;
   while (next != end && !changes_state((*next)->kind)) ++next;
   if (next == end) --next;  // nothing but snapshots came after it: the last of them
-  const auto request = requests_.find(commit.operation);
-  const auto* rollback =
-      request == requests_.end() ? nullptr : std::get_if<RollbackRequest>(&request->second);
-  const auto may_be = [&](RollbackData state) { return !rollback || rollback->state == state; };
-  const auto add = [&](const CommitId& moment) {
+  const auto state = state_of(commit);
+  const auto add = [&](RollbackData when, const CommitId& moment) {
+    if (state && *state != when) return;
     if (const std::string* content = snapshot_of(former->dataset, moment)) {
       contents.push_back(*content);
     }
   };
-  if (may_be(RollbackData::commit)) add((*target)->id);
-  if (may_be(RollbackData::last)) add((*next)->id);
+  add(RollbackData::commit, (*target)->id);
+  add(RollbackData::last, (*next)->id);
+}
+
+std::optional<bool> DataChecker::is_taken(const Commit& commit, const VolumeName& volume,
+                                          bool has_own) const {
+  const auto found = requests_.find(commit.operation);
+  if (found == requests_.end()) return std::nullopt;
+  const Request& request = found->second;
+  if (const auto* branch = std::get_if<BranchRequest>(&request)) {
+    const auto mode = branch->volumes.find(volume);
+    const bool named = mode != branch->volumes.end();
+    return (named ? mode->second : branch->volume_mode) == BranchMode::branch;
+  }
+  if (const auto* fork = std::get_if<ForkVolumeRequest>(&request)) return fork->new_name == volume;
+  const auto taken = [&](const std::map<VolumeName, PromoteData>& volumes) {
+    const auto asked = volumes.find(volume);
+    return asked == volumes.end() ? !has_own : asked->second == PromoteData::take;
+  };
+  if (const auto* promote = std::get_if<PromoteRequest>(&request)) return taken(promote->volumes);
+  const auto* deploy = std::get_if<DeployRequest>(&request);
+  if (deploy == nullptr || !deploy->manifest.promote) return std::nullopt;
+  return taken(deploy->manifest.promote->volumes);
+}
+
+// The source's volume at the moment of this commit.
+void DataChecker::add_source_moments(const Commit& commit, const VolumeName& volume,
+                                     std::vector<std::string>& contents) {
+  const auto request = requests_.find(commit.operation);
+  const auto* fork =
+      request == requests_.end() ? nullptr : std::get_if<ForkVolumeRequest>(&request->second);
+  // A fence is the newest commit as well as any other.
+  for (const Commit& source : history_.log()) {
+    if (source.name_space != commit.from->name_space || source.id != commit.from->commit) continue;
+    for (const CommittedVolume& its : source.volumes) {
+      const bool meant = commit.kind == CommitKind::fork ? !fork || its.spec.name == fork->volume
+                                                         : its.spec.name == volume;
+      const std::string* content = meant ? snapshot_of(its.dataset, commit.id) : nullptr;
+      if (content != nullptr) contents.push_back(*content);
+    }
+  }
 }
 
 std::vector<std::string> DataChecker::promised(const Commit& commit, const Commit* parent,
                                                const CommittedVolume& volume) {
   std::vector<std::string> contents;
-  const CommittedVolume* before = parent == nullptr ? nullptr : parent->volume(volume.spec.name);
-  const bool taken = commit.kind == CommitKind::branch || commit.kind == CommitKind::promote ||
+  const VolumeName& name = volume.spec.name;
+  const CommittedVolume* before = parent == nullptr ? nullptr : parent->volume(name);
+  const bool takes = commit.kind == CommitKind::branch || commit.kind == CommitKind::promote ||
                      commit.kind == CommitKind::fork;
-  if (taken && commit.from) {
-    // The dataset's origin tells which; its content must be that of the moment of the commit.
-    for (const auto& [id, past] : history_.all()) {
-      const auto found = past.snapshots.find(SnapshotName(commit.id.str()));
-      if (found == past.snapshots.end() || id == volume.dataset) continue;
-      if (past.spec.name_space == commit.from->name_space) contents.push_back(found->second.content);
-    }
+  if (takes && commit.from) {
+    // The same promote again takes nothing.
+    const bool again = parent != nullptr && parent->kind == CommitKind::promote &&
+                       parent->from == commit.from;
+    const auto taken = again ? std::nullopt : is_taken(commit, name, before != nullptr);
+    if (taken.value_or(true)) add_source_moments(commit, name, contents);
+    if (taken == true) return contents;
   }
-  if (commit.kind == CommitKind::rollback && commit.from) {
-    add_former_moments(commit, volume.spec.name, contents);
-    const auto request = requests_.find(commit.operation);
-    const auto* rollback =
-        request == requests_.end() ? nullptr : std::get_if<RollbackRequest>(&request->second);
+  if (commit.kind == CommitKind::rollback && commit.from &&
+      state_of(commit) != RollbackData::keep) {
+    const size_t known = contents.size();
+    add_former_moments(commit, name, contents);
     // A rollback of data is nothing else, even when the data goes on in a clone.
-    if (rollback && rollback->state != RollbackData::keep && !contents.empty()) return contents;
+    if (state_of(commit) && contents.size() > known) return contents;
   }
   if (before == nullptr) {
     contents.emplace_back();
@@ -186,43 +232,44 @@ void DataChecker::check_volume(const Commit& commit, const Commit* parent,
                                      brief(past->began), wanted));
 }
 
-// Who was to stand still wrote nothing between the first snapshot and the last.
+// Who was to stand still wrote nothing between the first snapshot and the last of those steps that
+// wait for a pause, or make one themselves.
 void DataChecker::check_one_moment(const Operation& operation, const Commit& commit) {
   std::set<InstanceId> writers;
-  std::set<DatasetId> sources;
+  std::set<StepId> pauses;
+  std::set<DatasetId> datasets;
   for (const Step& step : operation.plan.apply) {
     if (const auto* pause = std::get_if<PauseInstances>(&step.action)) {
       writers.insert(pause->instances.begin(), pause->instances.end());
+      pauses.insert(step.id);
     }
     const auto* taken = std::get_if<SnapshotDatasets>(&step.action);
-    if (taken == nullptr || taken->snapshot.str() != commit.id.str()) continue;
+    if (taken == nullptr) continue;
+    const bool waits = std::ranges::any_of(step.after, [&](const StepId& before) {
+      return pauses.contains(before);
+    });
+    if (taken->pause.empty() && !waits) continue;
     writers.insert(taken->pause.begin(), taken->pause.end());
-    for (const DatasetId& dataset : taken->datasets) {
-      const DataHistory::Past* past = history_.find(dataset);
-      const bool others = past != nullptr && past->spec.operation != operation.id;
-      if (others) sources.insert(dataset);
-    }
+    datasets.insert(taken->datasets.begin(), taken->datasets.end());
   }
-  if (writers.empty()) return;
-  // Of a namespace's own volumes the snapshots of the commit come later.
-  const auto from = commit.from ? commit.from->name_space : commit.name_space;
   uint64_t first = UINT64_MAX;
   uint64_t last = 0;
-  std::vector<const DataHistory::Past*> pasts;
-  for (const DatasetId& dataset : sources) {
+  for (const DatasetId& dataset : datasets) {
     const DataHistory::Past* past = history_.find(dataset);
+    if (past == nullptr) continue;
     const auto taken = past->snapshots.find(SnapshotName(commit.id.str()));
-    if (taken == past->snapshots.end() || past->spec.name_space != from) continue;
+    if (taken == past->snapshots.end()) continue;
     first = std::min(first, taken->second.moment);
     last = std::max(last, taken->second.moment);
-    pasts.push_back(past);
   }
-  for (const DataHistory::Past* past : pasts) {
+  for (const DatasetId& dataset : datasets) {
+    const DataHistory::Past* past = history_.find(dataset);
+    if (past == nullptr) continue;
     for (const DataHistory::Write& write : past->writes) {
       if (write.moment < first || write.moment > last || !writers.contains(write.writer)) continue;
       world_.trace.violation(std::format("{} wrote to dataset {} while it was to stand still for "
                                          "commit {}",
-                                         write.writer.str(), past->spec.id.str(), commit.id.str()));
+                                         write.writer.str(), dataset.str(), commit.id.str()));
     }
   }
 }

@@ -32,8 +32,14 @@ class DataChecker {
   // What a volume of this commit may have begun with.
   [[nodiscard]] std::vector<std::string> promised(const Commit& commit, const Commit* parent,
                                                   const CommittedVolume& volume);
+  // Whether the request says that a volume's data comes from another namespace; nullopt: not known.
+  [[nodiscard]] std::optional<bool> is_taken(const Commit& commit, const VolumeName& volume,
+                                             bool has_own) const;
+  void add_source_moments(const Commit& commit, const VolumeName& volume,
+                          std::vector<std::string>& contents);
   void add_former_moments(const Commit& commit, const VolumeName& volume,
                           std::vector<std::string>& contents);
+  [[nodiscard]] std::optional<RollbackData> state_of(const Commit& rollback) const;
   [[nodiscard]] const std::string* snapshot_of(const DatasetId& dataset, const CommitId& commit);
 
   World& world_;

@@ -15,7 +15,8 @@ const T& any_of(Random& random, const std::vector<T>& choices) {
 std::optional<Consistency> random_consistency(Random& random) {
   switch (random.below(4)) {
     case 0: return Consistency::crash;
-    case 1: return Consistency::pause;
+    case 1:
+    case 2: return Consistency::pause;
     default: return std::nullopt;
   }
 }

@@ -25,7 +25,7 @@ Faults Faults::draw(Random& random) {
   faults.rpc_duplicated = rate(random, 100'000);
   faults.local_failed = rate(random, 8'000);
   faults.volumes_failed = rate(random, 60'000);
-  faults.stream_broken = rate(random, 150'000);
+  faults.stream_broken = rate(random, 300'000);
   faults.slow = rate(random, 10'000);
   faults.bad_image = rate(random, 500'000);
   faults.cancel = rate(random, 400'000);

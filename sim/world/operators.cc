@@ -155,7 +155,9 @@ std::vector<std::string> Operators::machine_names() {
 
 std::optional<uint64_t> Operators::maybe_cancel(Random& random) {
   if (!random.chance_ppm(world_.faults.cancel)) return std::nullopt;
-  return random.below(random.coin() ? 200 * kMillisecond : 10 * kSecond);
+  // Among others while the steps run that take moments: snapshots and their pauses.
+  constexpr std::array kLatest{60 * kMillisecond, 200 * kMillisecond, 10 * kSecond};
+  return random.below(kLatest[random.below(kLatest.size())]);
 }
 
 void Operators::deploy(Random& random, const NamespaceName& name_space) {

@@ -16,7 +16,7 @@ constexpr uint64_t kMostMachines = 5;
 Storage draw_storage(Random& random, const std::string& machine, bool is_first) {
   Storage storage;
   storage.pool.name = machine;
-  if (random.below(5) == 0) storage.pool.size_bytes = random.between(1, 12) << 10;
+  if (random.below(5) == 0) storage.pool.size_bytes = random.between(500, 5000);
   if (random.below(8) == 0) storage.pool.driver = "zfs";
   storage.pool.atomic_multi_snapshot = storage.pool.driver == "zfs";
   storage.keeps_volumes = is_first || random.below(10) > 0;

@@ -103,7 +103,16 @@ Status InstancePauses::pause(const OperationId& operation,
   }
   const Status paused =
       each(instances, [this](const InstanceId& id) { return containers_.pause(id); });
-  if (paused) return {};
+  if (paused) {
+    const std::lock_guard lock(mutex_);
+    for (const InstanceId& id : instances) {
+      const auto found = paused_.find(id);
+      if (found != paused_.end() && found->second.operation == operation) {
+        found->second.asked = false;
+      }
+    }
+    return {};
+  }
   (void)release(operation, instances);
   Error error = paused.error();
   if (error.code == Code::precondition && error.hint.empty()) {
@@ -210,10 +219,12 @@ void InstancePauses::watch(const std::stop_token& stop) {
 
 void InstancePauses::resume_late(std::unique_lock<std::mutex>& lock, Time now) {
   std::vector<InstanceId> due;
+  std::set<InstanceId> asked;
   for (auto& [id, paused] : paused_) {
     if (paused.over || paused.until > now) continue;
     paused.late = true;
     due.push_back(id);
+    if (paused.asked) asked.insert(id);
   }
   acting_ = true;
   lock.unlock();
@@ -223,8 +234,9 @@ void InstancePauses::resume_late(std::unique_lock<std::mutex>& lock, Time now) {
   for (const InstanceId& id : due) {
     const auto found = paused_.find(id);
     if (found == paused_.end()) continue;
-    found->second.over = resumed.has_value();
-    found->second.until = steady_clock::now() + kAgain;  // the engine does not answer: soon again
+    // The engine does not answer, or this may have come before the pause itself (seed 2151): again.
+    found->second.over = resumed.has_value() && !asked.contains(id);
+    found->second.until = steady_clock::now() + kAgain;
   }
   changed_.notify_all();
 }

@@ -47,6 +47,7 @@ class InstancePauses {
     OperationId operation;
     Time since;
     Time until;         // when the watchdog acts
+    bool asked = true;  // the engine has not answered yet, so the pause may still come
     bool late = false;  // the limit has passed: the pause is worth nothing any more
     bool over = false;  // and the instance goes on
   };

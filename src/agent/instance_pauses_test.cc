@@ -81,6 +81,19 @@ TEST_F(InstancePausesTest, TheWatchdogGoesOnUntilTheEngineAnswers) {
   EXPECT_TRUE(serves("a") && serves("b"));
 }
 
+TEST_F(InstancePausesTest, WhatTheEnginePausesAfterTheLimitGoesOnToo) {
+  InstancePauses pauses(containers_, clock_);
+  ASSERT_TRUE(hook_.wait("containers.unpause", 2));
+  hook_.hold("containers.pause");
+  std::jthread slow([&] { EXPECT_TRUE(pauses.pause(kOperation, both_, milliseconds(20))); });
+  ASSERT_TRUE(hook_.wait("containers.unpause", 4));  // too early to be of use
+  hook_.let_go("containers.pause");
+  slow.join();
+  size_t seen = hook_.calls("containers.unpause");
+  while (!serves("a") || !serves("b")) ASSERT_TRUE(hook_.wait("containers.unpause", ++seen));
+  EXPECT_EQ(pauses.resume(kOperation, both_).error().code, Code::precondition);
+}
+
 TEST_F(InstancePausesTest, WhatAFormerLifeLeftPausedGoesOn) {
   ASSERT_TRUE(containers_.pause(InstanceId("a")));
   hook_.fail("containers.list", 1);
