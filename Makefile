@@ -27,8 +27,8 @@ gtest_xml = GTEST_OUTPUT=xml:$(results)/$(1)/
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-unit test-asan test-contract test-sim test-e2e test-faults lab fuzz bench \
-        bench-scale deb \
+.PHONY: help build demo test test-unit test-asan test-contract test-sim test-e2e test-faults test-zfs lab \
+        fuzz bench bench-scale deb \
         format format-check clang-tidy tidy clean-lab clean
 
 help: ## this list
@@ -81,6 +81,10 @@ test-faults: ## of test-e2e the partitions, and machine add failing at every ste
 	@$(MAKE) --no-print-directory lab
 	@source tools/lab/environment && exec $(python) -m pytest $(faults) \
 	    --junit-xml=$(results)/faults.xml $(PYTEST_ARGS)
+
+test-zfs: ## ZFS, WireGuard in the kernel and netem, on virtual machines (PARTS="contract scenarios")
+	@tools/setup packages samples
+	@K="$(K)" PYTEST_ARGS="$(PYTEST_ARGS)" ARGS="$(ARGS)" tools/zfs-lab/test $(PARTS)
 
 lab: ## what demo, test-e2e and bench need: programs, package, images of machines, hosts and samples
 	@tools/setup packages builder
