@@ -28,11 +28,7 @@ gtest_xml = GTEST_OUTPUT=xml:$(results)/$(1)/
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
 .PHONY: help build demo test test-unit test-asan test-contract test-sim test-e2e test-faults test-zfs lab \
-<<<<<<< HEAD
         fuzz bench bench-scale bench-data deb \
-=======
-        fuzz bench bench-scale deb \
->>>>>>> zfs-lab
         format format-check clang-tidy tidy clean-lab clean
 
 help: ## this list
