@@ -189,6 +189,8 @@ void DataHistory::on_written(Past& past, const VolumeEvent& event) {
 void DataHistory::check_writer(const Past& past, const InstanceId& writer,
                                const OperationId& operation) {
   const DatasetId& id = past.spec.id;
+  // Nobody can stop what runs there, and nobody will ever see it.
+  if (world_.machine(past.machine)->dead()) return;
   const bool is_mapped = mapped(id);
   if (!is_mapped && !ever_mapped(id)) {
     if (operation == past.spec.operation) return;

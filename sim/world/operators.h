@@ -1,5 +1,5 @@
-// The people of a simulated cluster: they deploy, remove, resume, abort and press Ctrl-C, one or
-// two at once; then somebody settles everything.
+// The people of a simulated cluster: they deploy, move data, remove, resume, abort and press Ctrl-C,
+// one or two at once; then somebody settles everything.
 #pragma once
 
 #include "sim/checkers/data_checker.h"

@@ -81,7 +81,9 @@ StepIds StepWriter::stop_old(const ServiceLayout& layout) {
   before.erase(std::ranges::unique(before).begin(), before.end());
   StepIds stopped;
   for (const GoneInstance& gone : layout.diff.gone) {
-    if (!gone.runs || !gone.reachable) continue;
+    // Also one that did not run when the plan was made: the undo of another operation may have started
+    // it since, and then it would write to data that the commit leaves behind (seed 6794).
+    if (!gone.reachable) continue;
     const auto grace = layout.diff.previous->service.container.stop_grace_period;
     stopped.push_back(steps_.agent(gone.instance.machine, StopInstance{gone.instance.id, grace},
                                    {StartInstance{gone.instance.id}}, before));

@@ -80,6 +80,16 @@ TEST(PlanLostVolume, GoesWithItsNamespace) {
   EXPECT_TRUE(plan->commit->volumes.empty());
 }
 
+// Another operation had stopped it and starts it again before this plan is executed.
+TEST(PlanVolumes, AWriterThatDoesNotRunNowIsStoppedAllTheSame) {
+  Cluster world({"data"});
+  const InstanceId old = world.newest().services.at(0).instances.at(0).id;
+  world.find(old)->state = InstanceState::exited;
+  const auto plan = world.plan(deploy_db({"data"}, "2"));
+  ASSERT_TRUE(plan) << plan.error().line();
+  EXPECT_THAT(shape(plan->apply), HasSubstr("undo start_instance"));
+}
+
 TEST(PlanVolumeSnapshot, OfSeveralVolumesPausesWhoWritesThem) {
   Cluster world({"data", "log"});
   const auto plan = plan_volume_snapshot({NamespaceName("shop"), {}}, world.snapshot,
