@@ -8,12 +8,14 @@
 namespace ployz {
 namespace {
 
+constexpr std::string_view kContainerGone = "its container is gone";
+
 // What became of a committed instance. Empty: it runs as committed.
 std::string defect(const CommittedInstance& instance, const RevisionId& revision,
                    const MachineFacts& facts, bool& runs) {
   const auto found = std::ranges::find(facts.instances, instance.id, &FoundInstance::id);
   runs = false;
-  if (found == facts.instances.end()) return "its container is gone";
+  if (found == facts.instances.end()) return std::string(kContainerGone);
   // `unknown` is what an engine calls restarting, paused or dying: it may hold its ports and data.
   runs = found->state == InstanceState::running || found->state == InstanceState::unknown;
   if (found->state == InstanceState::exited) {
@@ -54,7 +56,7 @@ Result<Standing> look_at(const CommittedService& previous, const Snapshot& snaps
     if (why.empty()) {
       standing.healthy.push_back(instance);
     } else {
-      standing.gone.push_back({instance, why, runs, true});
+      standing.gone.push_back({instance, why, runs, true, why != kContainerGone});
     }
   }
   return standing;

@@ -20,6 +20,7 @@ struct GoneInstance {
   std::string why;        // "replaced", "exited with code 1", "its machine is gone", …
   bool runs = false;      // so it must be stopped before a successor that must be alone
   bool reachable = true;  // false: its machine left the network, there is nothing to clean
+  bool exists = true;     // false: its machine has no such container, nothing can start it again
 };
 
 struct ServiceDiff {

@@ -83,7 +83,7 @@ StepIds StepWriter::stop_old(const ServiceLayout& layout) {
   for (const GoneInstance& gone : layout.diff.gone) {
     // Also one that did not run when the plan was made: the undo of another operation may have started
     // it since, and then it would write to data that the commit leaves behind (seed 6794).
-    if (!gone.reachable) continue;
+    if (!gone.reachable || !gone.exists) continue;
     const auto grace = layout.diff.previous->service.container.stop_grace_period;
     stopped.push_back(steps_.agent(gone.instance.machine, StopInstance{gone.instance.id, grace},
                                    {StartInstance{gone.instance.id}}, before));
