@@ -82,6 +82,9 @@ Result<Plan> plan_branch(const BranchRequest& request, const Snapshot& snapshot,
       wanted.source = {VolumeSource::Kind::fork, {volume.dataset, {}}, volume.machine,
                        "from " + request.source.str()};
       forked.push_back(volume.spec.name);
+    } else {
+      // A removed namespace of this name may have left a volume: that is not where a branch starts.
+      wanted.source.kind = VolumeSource::Kind::empty;
     }
     next.volumes.push_back(std::move(wanted));
   }

@@ -29,6 +29,7 @@ namespace ployz {
 struct VolumeSource {
   enum class Kind {
     keep,    // what the newest commit maps; new and empty when it maps nothing
+    empty,   // nothing: new, whatever the newest commit maps
     clone,   // of a snapshot that is there, on `machine`
     fork,    // of `origin.dataset` as it is now: its snapshot is taken first, under the commit's id
     move,    // what the newest commit maps, sent to `machine`

@@ -104,6 +104,10 @@ Status VolumeLayouts::add(const WantedVolume& wanted, const CommittedVolume* pre
     case VolumeSource::Kind::keep:
       if (previous == nullptr) volume.kind = Kind::create;
       break;
+    case VolumeSource::Kind::empty:
+      volume.kind = Kind::create;
+      volume.next.machine = {};
+      break;
     case VolumeSource::Kind::clone:
     case VolumeSource::Kind::fork:
       volume.kind = source.kind == VolumeSource::Kind::clone ? Kind::clone : Kind::fork;

@@ -188,6 +188,20 @@ TEST(PlanBranch, StartsEmptyUnlessAskedOtherwise) {
   EXPECT_TRUE(actions<CloneDataset>(plan->apply).empty());
 }
 
+TEST(PlanBranch, FreshIsEmptyAlsoWhereARemovedNamespaceLeftData) {
+  Shop world;
+  world.do_it(world.branch());
+  const DatasetId left = world.data("pr").dataset;
+  world.do_it(plan_namespace_rm({NamespaceName("pr"), false}, world.snapshot, identity(world)));
+  const auto plan = world.branch(BranchMode::fresh);
+  ASSERT_TRUE(plan) << plan.error().line();
+  ASSERT_EQ(actions<EnsureDataset>(plan->apply).size(), 1u);
+  EXPECT_NE(actions<EnsureDataset>(plan->apply).at(0)->spec.id, left);
+  EXPECT_TRUE(actions<CloneDataset>(plan->apply).empty());
+  // What was left is not lost.
+  EXPECT_TRUE(actions<DestroyDataset>(plan->cleanup).empty());
+}
+
 TEST(PlanBranch, SeveralVolumesAreOfOneInstant) {
   Shop world;
   DeployRequest two = shop();
