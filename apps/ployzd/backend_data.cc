@@ -1,10 +1,10 @@
 // What moves data: plans of the engine, and the datasets that machines tell of.
 #include <algorithm>
-#include <format>
+#include <map>
 #include <tuple>
 
 #include "backend.h"
-#include "plan/participants.h"
+#include "plan/carry_over.h"
 
 namespace ployz {
 namespace {
@@ -13,16 +13,15 @@ Request engine_request(const ChangeRequest& request) {
   return std::visit([](const auto& one) { return Request(one); }, request);
 }
 
-// The name that a newest commit gives a dataset.
-void name_it(VolumeReport& report, const Snapshot& snapshot) {
+// The names that newest commits give datasets.
+std::map<DatasetId, std::pair<NamespaceName, VolumeName>> names_of(const Snapshot& snapshot) {
+  std::map<DatasetId, std::pair<NamespaceName, VolumeName>> names;
   for (const auto& [name, entry] : snapshot.newest) {
     for (const CommittedVolume& volume : entry.commit.volumes) {
-      if (volume.dataset != report.dataset.spec.id) continue;
-      report.name_space = name;
-      report.volume = volume.spec.name;
-      return;
+      names.try_emplace(volume.dataset, name, volume.spec.name);
     }
   }
+  return names;
 }
 
 }  // namespace
@@ -52,6 +51,7 @@ Result<VolumesReport> Backend::volumes(const NamespaceName& name) {
   SnapshotQuery query;
   query.datasets = true;
   const Snapshot snapshot = TRY(TRY(node_.member())->engine().snapshot(query));
+  const auto names = names_of(snapshot);
   VolumesReport reports;
   for (const Machine& machine : snapshot.machines) {
     const auto facts = snapshot.facts.find(machine.id);
@@ -61,7 +61,9 @@ Result<VolumesReport> Backend::volumes(const NamespaceName& name) {
     }
     for (const Dataset& dataset : facts->second.datasets) {
       VolumeReport report{dataset, machine.id, machine.name, {}, {}};
-      name_it(report, snapshot);
+      if (const auto known = names.find(dataset.spec.id); known != names.end()) {
+        std::tie(report.name_space, report.volume) = known->second;
+      }
       const NamespaceName& owner =
           report.name_space.empty() ? dataset.spec.name_space : report.name_space;
       if (name.empty() || owner == name) reports.volumes.push_back(std::move(report));
@@ -76,15 +78,8 @@ Result<VolumesReport> Backend::volumes(const NamespaceName& name) {
 
 Result<Manifest> Backend::manifest_of(const NamespaceName& name) {
   const NamespaceReport report = TRY(namespace_inspect(name));
-  Manifest manifest;
-  manifest.name_space = name;
-  for (const CommittedService& committed : report.newest.commit.services) {
-    manifest.services.push_back(committed.service);
-    manifest.services.back().container.image_id.clear();
-  }
-  for (const CommittedVolume& volume : report.newest.commit.volumes) {
-    manifest.volumes.push_back(volume.spec);
-  }
+  const Commit& commit = report.newest.commit;
+  Manifest manifest = ployz::manifest_of(as_it_is(commit, "manifest", commit.kind));
   normalise(manifest);
   return manifest;
 }

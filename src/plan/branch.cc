@@ -16,18 +16,8 @@ BranchMode mode_of(const std::map<Name, BranchMode>& modes, const Name& name, Br
 
 // A name that is not there is a typing error, and the branch would be another than was meant.
 Status check_names(const BranchRequest& request, const Commit& source) {
-  for (const auto& [name, mode] : request.services) {
-    if (source.service(name) != nullptr) continue;
-    return fail(Code::not_found, std::format("namespace {} has no service {}",
-                                             request.source.str(), name.str()),
-                std::format("see: ployzctl namespace inspect {}", request.source.str()));
-  }
-  for (const auto& [name, mode] : request.volumes) {
-    if (source.volume(name) != nullptr) continue;
-    return fail(Code::not_found, std::format("namespace {} has no volume {}", request.source.str(),
-                                             name.str()),
-                std::format("see: ployzctl volume ls {}", request.source.str()));
-  }
+  for (const auto& [name, mode] : request.services) TRY(service_of(source, name));
+  for (const auto& [name, mode] : request.volumes) TRY(volume_of(source, name));
   return {};
 }
 
@@ -52,13 +42,8 @@ Result<Plan> plan_branch(const BranchRequest& request, const Snapshot& snapshot,
   if (const Commit* target = live_commit(snapshot, request.target)) {
     if (target->kind == CommitKind::branch && target->from &&
         target->from->name_space == request.source) {
-      Plan plan;
-      plan.kind = "branch";
-      plan.name_space = request.target;
-      plan.expected_sequence = newest_entry(snapshot, request.target)->sequence;
-      plan.changes.push_back({Change::Kind::keep, "namespace " + request.target.str(),
-                              std::format("is a branch of {} already", request.source.str())});
-      return plan;
+      return already("branch", *newest_entry(snapshot, request.target),
+                     std::format("is a branch of {} already", request.source.str()));
     }
     return fail(Code::exists, std::format("namespace {} exists already", request.target.str()),
                 std::format("take another name, or remove it: ployzctl namespace rm {}",
@@ -79,8 +64,7 @@ Result<Plan> plan_branch(const BranchRequest& request, const Snapshot& snapshot,
     WantedVolume wanted{volume.spec, {}};
     const BranchMode mode = mode_of(request.volumes, volume.spec.name, request.volume_mode);
     if (mode == BranchMode::branch) {
-      wanted.source = {VolumeSource::Kind::fork, {volume.dataset, {}}, volume.machine,
-                       "from " + request.source.str()};
+      wanted.source = fork_of(volume, "from " + request.source.str());
       forked.push_back(volume.spec.name);
     } else {
       // A removed namespace of this name may have left a volume: that is not where a branch starts.
@@ -88,26 +72,20 @@ Result<Plan> plan_branch(const BranchRequest& request, const Snapshot& snapshot,
     }
     next.volumes.push_back(std::move(wanted));
   }
-  next.pause_writers = pauses(request.consistency, source, forked, snapshot);
-  if (next.pause_writers) next.writers = writers_of(source, forked);
+  next.paused = paused_for(source, forked, request.consistency, snapshot);
   next.manifest_digest = digest_of(next);
   next.notes.push_back({Change::Kind::keep, "namespace " + request.source.str(),
-                        next.pause_writers && !next.writers.empty()
-                            ? std::format("{} instances are paused for the moment of the snapshots",
-                                          next.writers.size())
-                            : std::string("goes on unchanged")});
+                        next.paused.empty()
+                            ? std::string("goes on unchanged")
+                            : std::format("{} instances are paused for the moment of the snapshots",
+                                          next.paused.size())});
   return plan_next_state(next, snapshot, identity);
 }
 
 Result<Plan> plan_fork_volume(const ForkVolumeRequest& request, const Snapshot& snapshot,
                               const PlanIdentity& identity) {
   const Commit& source = *TRY(living(snapshot, request.source));
-  const CommittedVolume* volume = source.volume(request.volume);
-  if (volume == nullptr) {
-    return fail(Code::not_found, std::format("namespace {} has no volume {}", request.source.str(),
-                                             request.volume.str()),
-                std::format("see: ployzctl volume ls {}", request.source.str()));
-  }
+  const CommittedVolume* volume = TRY(volume_of(source, request.volume));
   const Commit* target = live_commit(snapshot, request.target);
   if (target != nullptr && target->volume(request.new_name) != nullptr) {
     return fail(Code::exists, std::format("namespace {} has a volume {} already",
@@ -122,11 +100,10 @@ Result<Plan> plan_fork_volume(const ForkVolumeRequest& request, const Snapshot& 
   next.from = CommitOrigin{request.source, source.id};
   WantedVolume wanted{volume->spec, {}};
   wanted.spec.name = request.new_name;
-  wanted.source = {VolumeSource::Kind::fork, {volume->dataset, {}}, volume->machine,
-                   std::format("from {}/{}", request.source.str(), request.volume.str())};
+  wanted.source =
+      fork_of(*volume, std::format("from {}/{}", request.source.str(), request.volume.str()));
   next.volumes.push_back(std::move(wanted));
-  next.pause_writers = pauses(request.consistency, source, {request.volume}, snapshot);
-  if (next.pause_writers) next.writers = writers_of(source, {request.volume});
+  next.paused = paused_for(source, {request.volume}, request.consistency, snapshot);
   next.manifest_digest = digest_of(next);
   return plan_next_state(next, snapshot, identity);
 }

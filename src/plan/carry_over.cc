@@ -36,7 +36,7 @@ NextState as_it_is(const Commit& commit, std::string plan_kind, CommitKind kind)
   return next;
 }
 
-std::string digest_of(const NextState& next) {
+Manifest manifest_of(const NextState& next) {
   Manifest manifest;
   manifest.name_space = next.name_space;
   for (const WantedVolume& wanted : next.volumes) manifest.volumes.push_back(wanted.spec);
@@ -44,8 +44,51 @@ std::string digest_of(const NextState& next) {
     service.container.image_id.clear();
     manifest.services.push_back(std::move(service));
   }
-  return manifest_digest(manifest);
+  return manifest;
 }
+
+std::string digest_of(const NextState& next) {
+  return manifest_digest(manifest_of(next));
+}
+
+Result<const CommittedService*> service_of(const Commit& commit, const ServiceName& name) {
+  if (const CommittedService* service = commit.service(name)) return service;
+  const std::string& of = commit.name_space.str();
+  return fail(Code::not_found, std::format("namespace {} has no service {}", of, name.str()),
+              std::format("see: ployzctl namespace inspect {}", of));
+}
+
+Result<const CommittedVolume*> volume_of(const Commit& commit, const VolumeName& name) {
+  if (const CommittedVolume* volume = commit.volume(name)) return volume;
+  const std::string& of = commit.name_space.str();
+  return fail(Code::not_found, std::format("namespace {} has no volume {}", of, name.str()),
+              std::format("see: ployzctl volume ls {}", of));
+}
+
+VolumeSource fork_of(const CommittedVolume& volume, std::string why) {
+  return {VolumeSource::Kind::fork, {volume.dataset, {}}, volume.machine, std::move(why)};
+}
+
+std::set<DatasetId> mapped_datasets(const Snapshot& snapshot, const NamespaceName& except) {
+  std::set<DatasetId> datasets;
+  for (const auto& [name, entry] : snapshot.newest) {
+    if (name == except) continue;
+    for (const CommittedVolume& volume : entry.commit.volumes) datasets.insert(volume.dataset);
+  }
+  return datasets;
+}
+
+Plan already(std::string plan_kind, const CommitEntry& newest, std::string why) {
+  Plan plan;
+  plan.kind = std::move(plan_kind);
+  plan.name_space = newest.commit.name_space;
+  plan.expected_sequence = newest.sequence;
+  plan.changes.push_back(
+      {Change::Kind::keep, "namespace " + plan.name_space.str(), std::move(why)});
+  return plan;
+}
+
+namespace {
 
 std::vector<CommittedInstance> writers_of(const Commit& commit,
                                           const std::vector<VolumeName>& volumes) {
@@ -76,6 +119,16 @@ bool pauses(std::optional<Consistency> asked, const Commit& commit,
              facts->second.pool->atomic_multi_snapshot;
   }
   return machines.size() > 1 || !atomic;
+}
+
+}  // namespace
+
+std::vector<CommittedInstance> paused_for(const Commit& commit,
+                                          const std::vector<VolumeName>& volumes,
+                                          std::optional<Consistency> asked,
+                                          const Snapshot& snapshot) {
+  if (!pauses(asked, commit, volumes, snapshot)) return {};
+  return writers_of(commit, volumes);
 }
 
 std::string brief(const CommitId& id) {

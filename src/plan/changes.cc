@@ -11,11 +11,6 @@ namespace {
 
 using Kind = ServiceDiff::Kind;
 
-std::string machine_name(const MachineId& id, const Snapshot& snapshot) {
-  const Machine* machine = find_machine(snapshot, id);
-  return machine == nullptr ? id.str() : machine->name;
-}
-
 std::string instances(size_t count) {
   return std::format("{} instance{}", count, count == 1 ? "" : "s");
 }
@@ -80,14 +75,14 @@ void instance_changes(const ServiceLayout& layout, const Snapshot& snapshot,
     changes.push_back(
         {Change::Kind::create,
          std::format("instance {} on {}", instance_label(service, instance.id),
-                     machine_name(instance.machine, snapshot)),
+                     machine_name(snapshot, instance.machine)),
          std::format("{}{}{}", instance.address.empty() ? "" : instance.address + ", ", added.why,
                      added.pull ? ", pulls the image" : "")});
   }
   for (const GoneInstance& gone : layout.diff.gone) {
     changes.push_back({Change::Kind::remove,
                        std::format("instance {} on {}", instance_label(service, gone.instance.id),
-                                   machine_name(gone.instance.machine, snapshot)),
+                                   machine_name(snapshot, gone.instance.machine)),
                        gone.why});
   }
 }

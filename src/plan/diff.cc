@@ -43,11 +43,10 @@ Result<Standing> look_at(const CommittedService& previous, const Snapshot& snaps
     }
     const auto facts = snapshot.facts.find(machine->id);
     if (facts == snapshot.facts.end()) {
-      const auto silent = snapshot.silent.find(machine->id);
       return fail(Code::precondition,
                   std::format("machine {}, which runs service {}, does not answer{}", machine->name,
                               previous.service.name.str(),
-                              silent == snapshot.silent.end() ? "" : ": " + silent->second.message),
+                              silence_of(snapshot, machine->id)),
                   std::format("bring it back, or remove it: ployzctl machine rm {} --force",
                               machine->name));
     }

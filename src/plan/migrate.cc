@@ -66,12 +66,7 @@ Result<Plan> plan_migrate(const MigrateRequest& request, const Snapshot& snapsho
     return fail(Code::not_found, std::format("there is no machine '{}'", request.to),
                 "list them: ployzctl machine ls");
   }
-  const CommittedService* service = commit.service(request.service);
-  if (service == nullptr) {
-    return fail(Code::not_found, std::format("namespace {} has no service {}",
-                                             request.name_space.str(), request.service.str()),
-                std::format("see: ployzctl namespace inspect {}", request.name_space.str()));
-  }
+  const CommittedService* service = TRY(service_of(commit, request.service));
   if (service->service.placement.global) {
     return fail(Code::precondition,
                 std::format("service {} is global: it runs on every machine", request.service.str()));

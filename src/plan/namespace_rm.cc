@@ -13,11 +13,7 @@ namespace {
 
 // All data of the namespace, of former commits too, except what another namespace maps.
 void delete_volumes(Plan& plan, const Snapshot& snapshot) {
-  std::set<DatasetId> others;
-  for (const auto& [name, entry] : snapshot.newest) {
-    if (name == plan.name_space) continue;
-    for (const CommittedVolume& volume : entry.commit.volumes) others.insert(volume.dataset);
-  }
+  const std::set<DatasetId> others = mapped_datasets(snapshot, plan.name_space);
   StepIds before;
   for (const Step& step : plan.cleanup) before.push_back(step.id);
   for (const auto& [machine, facts] : snapshot.facts) {

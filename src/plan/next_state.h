@@ -58,9 +58,8 @@ struct NextState {
   std::vector<WantedVolume> volumes;
   std::string manifest_digest;
   std::optional<CommitOrigin> from;
-  // Of the instances that write a forked volume elsewhere (of the branched or promoted namespace).
-  bool pause_writers = false;
-  std::vector<CommittedInstance> writers;
+  // Who stands still for the moment of the snapshots.
+  std::vector<CommittedInstance> paused;
   std::vector<Change> notes;
   bool always_commit = false;  // even when nothing changes (snapshot, rollback)
 };

@@ -24,9 +24,7 @@ std::string obstacle(const Machine& machine, const Snapshot& snapshot) {
     return std::format("{} is {}", machine.name, to_string(machine.state));
   }
   if (snapshot.facts.contains(machine.id)) return {};
-  const auto silent = snapshot.silent.find(machine.id);
-  return std::format("{} does not answer{}", machine.name,
-                     silent == snapshot.silent.end() ? "" : ": " + silent->second.message);
+  return std::format("{} does not answer{}", machine.name, silence_of(snapshot, machine.id));
 }
 
 Result<std::vector<const Machine*>> allowed(const Service& service, const Snapshot& snapshot) {
@@ -139,6 +137,16 @@ const Machine* find_machine(const Snapshot& snapshot, std::string_view name_or_i
 const Machine* find_machine(const Snapshot& snapshot, const MachineId& id) {
   const auto found = std::ranges::find(snapshot.machines, id, &Machine::id);
   return found == snapshot.machines.end() ? nullptr : &*found;
+}
+
+std::string machine_name(const Snapshot& snapshot, const MachineId& id) {
+  const Machine* machine = find_machine(snapshot, id);
+  return machine == nullptr ? id.str() : machine->name;
+}
+
+std::string silence_of(const Snapshot& snapshot, const MachineId& id) {
+  const auto silent = snapshot.silent.find(id);
+  return silent == snapshot.silent.end() ? "" : ": " + silent->second.message;
 }
 
 Result<Eligible> eligible_machines(const Service& service, const Snapshot& snapshot) {

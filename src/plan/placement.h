@@ -24,6 +24,11 @@ namespace ployz {
 [[nodiscard]] const Machine* find_machine(const Snapshot& snapshot, std::string_view name_or_id);
 [[nodiscard]] const Machine* find_machine(const Snapshot& snapshot, const MachineId& id);
 
+// How people call it; the id of one that left the network.
+[[nodiscard]] std::string machine_name(const Snapshot& snapshot, const MachineId& id);
+// ": no responders": why a machine does not answer, as the end of a sentence that says so.
+[[nodiscard]] std::string silence_of(const Snapshot& snapshot, const MachineId& id);
+
 struct Eligible {
   std::vector<const Machine*> machines;  // sorted by id
   std::vector<std::string> excluded;     // "m2 is drained", "m3 does not answer: …"

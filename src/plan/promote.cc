@@ -31,16 +31,6 @@ const Service* own_service(const std::vector<Service>& routes, const Commit* tar
   return committed == nullptr ? nullptr : &committed->service;
 }
 
-Status check_volumes(const PromoteRequest& request, const Commit& branch) {
-  for (const auto& [name, data] : request.volumes) {
-    if (branch.volume(name) != nullptr) continue;
-    return fail(Code::not_found,
-                std::format("namespace {} has no volume {}", request.from.str(), name.str()),
-                std::format("see: ployzctl volume ls {}", request.from.str()));
-  }
-  return {};
-}
-
 Status check_routes(const NextState& next) {
   for (const Service& service : next.services) {
     for (const Route& route : service.routes) {
@@ -63,7 +53,7 @@ Result<Plan> plan_promote(const PromoteRequest& request, const std::vector<Servi
   if (request.from == request.target) {
     return fail(Code::invalid, "a namespace cannot be promoted into itself");
   }
-  TRY(check_volumes(request, branch));
+  for (const auto& [name, data] : request.volumes) TRY(volume_of(branch, name));
   const Commit* target = live_commit(snapshot, request.target);
   const CommitEntry* entry = newest_entry(snapshot, request.target);
 
@@ -84,14 +74,12 @@ Result<Plan> plan_promote(const PromoteRequest& request, const std::vector<Servi
     const bool has_own = entry != nullptr && entry->commit.volume(volume.spec.name) != nullptr;
     const bool take = asked == request.volumes.end() ? !has_own : asked->second == PromoteData::take;
     if (take) {
-      wanted.source = {VolumeSource::Kind::fork, {volume.dataset, {}}, volume.machine,
-                       "from " + request.from.str()};
+      wanted.source = fork_of(volume, "from " + request.from.str());
       taken.push_back(volume.spec.name);
     }
     next.volumes.push_back(std::move(wanted));
   }
-  next.pause_writers = pauses(request.consistency, branch, taken, snapshot);
-  if (next.pause_writers) next.writers = writers_of(branch, taken);
+  next.paused = paused_for(branch, taken, request.consistency, snapshot);
   next.manifest_digest = digest_of(next);
   // The same command again: the branch has not moved since, so its data need not be taken twice.
   if (target != nullptr && target->kind == CommitKind::promote && target->from == next.from) {

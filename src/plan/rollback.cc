@@ -126,15 +126,10 @@ Result<Plan> plan_rollback(const RollbackRequest& request, const Snapshot& snaps
   const bool again = newest.kind == CommitKind::rollback && newest.from &&
                      newest.from->commit == target.id && !request.to.empty();
   // To the newest commit itself only its data can go back.
-  const bool already = index == 0 && (request.state != RollbackData::commit || newest.volumes.empty());
-  if (already || again) {
-    Plan plan;
-    plan.kind = "rollback";
-    plan.name_space = request.name_space;
-    plan.expected_sequence = history.front().sequence;
-    plan.changes.push_back({Change::Kind::keep, "namespace " + request.name_space.str(),
-                            std::format("is at commit {} already", brief(target.id))});
-    return plan;
+  const bool here = index == 0 && (request.state != RollbackData::commit || newest.volumes.empty());
+  if (here || again) {
+    return already("rollback", history.front(),
+                   std::format("is at commit {} already", brief(target.id)));
   }
   NextState next;
   next.plan_kind = "rollback";

@@ -1,6 +1,7 @@
 // Steps of a plan's apply list while it is made: gives them their ids. Pure.
 #pragma once
 
+#include <algorithm>
 #include <format>
 #include <utility>
 #include <vector>
@@ -10,6 +11,14 @@
 namespace ployz {
 
 using StepIds = std::vector<StepId>;
+
+// Both, each step once.
+[[nodiscard]] inline StepIds joined(StepIds one, const StepIds& other) {
+  one.insert(one.end(), other.begin(), other.end());
+  std::ranges::sort(one);
+  one.erase(std::ranges::unique(one).begin(), one.end());
+  return one;
+}
 
 class StepList {
  public:

@@ -67,18 +67,15 @@ void StepWriter::watch_routers(const std::vector<const Machine*>& participants) 
 // blue/green services are ready, all images of this service are there, and so is all of its data that
 // can be there before.
 StepIds StepWriter::stop_old(const ServiceLayout& layout) {
-  StepIds before = ready_;
-  before.insert(before.end(), watching_.begin(), watching_.end());
+  StepIds before = joined(ready_, watching_);
   const CommittedService* previous = layout.diff.previous;
   for (const Service* service :
        {&layout.diff.service, previous == nullptr ? nullptr : &previous->service}) {
-    if (service == nullptr) continue;
-    const StepIds data = volume_steps_.ready(*service);
-    before.insert(before.end(), data.begin(), data.end());
+    if (service != nullptr) before = joined(std::move(before), volume_steps_.ready(*service));
   }
-  for (const NewInstance& added : layout.added) before.push_back(ensure_image(layout, added));
-  std::ranges::sort(before);
-  before.erase(std::ranges::unique(before).begin(), before.end());
+  for (const NewInstance& added : layout.added) {
+    before = joined(std::move(before), {ensure_image(layout, added)});
+  }
   StepIds stopped;
   for (const GoneInstance& gone : layout.diff.gone) {
     // Also one that did not run when the plan was made: the undo of another operation may have started
@@ -94,19 +91,15 @@ StepIds StepWriter::stop_old(const ServiceLayout& layout) {
 void StepWriter::run_new(const ServiceLayout& layout, const StepIds& after) {
   const Service& service = layout.diff.service;
   const ContainerSpec& spec = service.container;
-  const StepIds data = volume_steps_.ready(service);
+  const StepIds before = joined(after, volume_steps_.ready(service));
   for (const NewInstance& added : layout.added) {
     const CommittedInstance& instance = added.instance;
-    StepIds wait = after;
-    wait.insert(wait.end(), data.begin(), data.end());
-    wait.push_back(ensure_image(layout, added));
-    std::ranges::sort(wait);
-    wait.erase(std::ranges::unique(wait).begin(), wait.end());
+    StepIds wait = joined(before, {ensure_image(layout, added)});
     const StepId run = steps_.agent(
         instance.machine,
         RunInstance{instance.id, plan_.name_space, service.name, layout.diff.revision,
                     instance.address, spec, volumes_.datasets_of(service)},
-        {RemoveInstance{instance.id, spec.stop_grace_period}}, wait);
+        {RemoveInstance{instance.id, spec.stop_grace_period}}, std::move(wait));
     const Port* port = service.port(spec.readiness.port);
     // On the host's network the agent reaches the instance at its own loopback address.
     const std::string address = spec.network == NetworkMode::host ? "127.0.0.1" : instance.address;
@@ -131,11 +124,10 @@ void StepWriter::run_all(const std::vector<ServiceLayout>& layouts,
   for (const ServiceLayout& layout : layouts) {
     if (!layout.stop_first) continue;
     const StepIds stops = stop_old(layout);
-    const CommittedService* previous = layout.diff.previous;
-    const auto mounts = previous == nullptr ? std::vector<Mount>{} : previous->service.container.mounts;
-    for (const Mount& mount : mounts) {
-      StepIds& all = left[mount.volume];
-      all.insert(all.end(), stops.begin(), stops.end());
+    if (const CommittedService* previous = layout.diff.previous) {
+      for (const Mount& mount : previous->service.container.mounts) {
+        left[mount.volume] = joined(std::move(left[mount.volume]), stops);
+      }
     }
     stopped[layout.diff.service.name] = stops;
   }

@@ -12,15 +12,6 @@
 namespace ployz {
 namespace {
 
-// Datasets that a newest commit of any namespace maps: nobody's command on another name may touch them.
-std::set<DatasetId> mapped(const Snapshot& snapshot) {
-  std::set<DatasetId> datasets;
-  for (const auto& [name, entry] : snapshot.newest) {
-    for (const CommittedVolume& volume : entry.commit.volumes) datasets.insert(volume.dataset);
-  }
-  return datasets;
-}
-
 // Claims for everybody, so that who is silent is known and routers follow.
 Status claim_all(Plan& plan, const Snapshot& snapshot) {
   for (const Machine* machine : TRY(router_participants(snapshot))) {
@@ -57,7 +48,7 @@ struct Kept {
 };
 
 Kept kept_states(const VolumePruneRequest& request, const Snapshot& snapshot) {
-  Kept kept{mapped(snapshot), {}};
+  Kept kept{mapped_datasets(snapshot), {}};
   const auto history = snapshot.history.find(request.name_space);
   if (history == snapshot.history.end()) return kept;
   size_t states = 0;
@@ -99,8 +90,7 @@ Result<Plan> plan_volume_snapshot(const VolumeSnapshotRequest& request, const Sn
     volumes.push_back(volume.spec.name);
     next.notes.push_back({Change::Kind::data, "volume " + volume.spec.name.str(), "snapshot"});
   }
-  next.pause_writers = pauses(request.consistency, commit, volumes, snapshot);
-  if (next.pause_writers) next.writers = writers_of(commit, volumes);
+  next.paused = paused_for(commit, volumes, request.consistency, snapshot);
   return plan_next_state(next, snapshot, identity);
 }
 
@@ -135,7 +125,7 @@ Result<Plan> plan_volume_rm(const VolumeRmRequest& request, const Snapshot& snap
   });
   plan.commit = std::move(commit);
   TRY(claim_all(plan, snapshot));
-  std::set<DatasetId> others = mapped(snapshot);
+  std::set<DatasetId> others = mapped_datasets(snapshot);
   others.erase(entry->commit.volume(request.volume)->dataset);
   for (const auto& [machine, facts] : snapshot.facts) {
     for (const Dataset& dataset : facts.datasets) {

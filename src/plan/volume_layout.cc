@@ -10,11 +10,6 @@ namespace {
 
 using Kind = VolumeLayout::Kind;
 
-std::string name_of(const Snapshot& snapshot, const MachineId& id) {
-  const Machine* machine = find_machine(snapshot, id);
-  return machine == nullptr ? id.str() : machine->name;
-}
-
 std::string where(const VolumeLayout& volume) {
   return std::format("volume {}", volume.name().str());
 }
@@ -30,10 +25,9 @@ Result<const MachineFacts*> storage_of(const Snapshot& snapshot, const MachineId
   }
   const auto facts = snapshot.facts.find(id);
   if (facts == snapshot.facts.end()) {
-    const auto silent = snapshot.silent.find(id);
     return fail(Code::precondition,
                 std::format("{} is on machine {}, which does not answer{}", what, machine->name,
-                            silent == snapshot.silent.end() ? "" : ": " + silent->second.message),
+                            silence_of(snapshot, id)),
                 "see: ployzctl machine ls");
   }
   if (!facts->second.pool) {
@@ -154,8 +148,8 @@ Result<const Machine*> VolumeLayouts::home_of(const Service& service) const {
     if (first != nullptr && first->next.machine != volume->next.machine) {
       return fail(Code::precondition,
                   std::format("service {} mounts volumes {} on {} and {} on {}", service.name.str(),
-                              first->name().str(), name_of(*snapshot_, first->next.machine),
-                              volume->name().str(), name_of(*snapshot_, volume->next.machine)),
+                              first->name().str(), machine_name(*snapshot_, first->next.machine),
+                              volume->name().str(), machine_name(*snapshot_, volume->next.machine)),
                   "bring them together: ployzctl migrate");
     }
     first = volume;
@@ -250,7 +244,7 @@ Status VolumeLayouts::check_room() const {
     if (promised <= most) continue;
     return fail(Code::precondition,
                 std::format("machine {} would promise {} to volumes, and its pool has {}{}",
-                            name_of(*snapshot_, id), bytes_text(promised),
+                            machine_name(*snapshot_, id), bytes_text(promised),
                             bytes_text(facts->pool->size_bytes),
                             facts->pool->overcommit_permille == 1000
                                 ? ""
@@ -281,7 +275,7 @@ std::vector<Change> describe_volumes(const std::vector<VolumeLayout>& volumes,
   std::vector<Change> changes;
   for (const VolumeLayout& volume : volumes) {
     const std::string resource = where(volume);
-    const std::string machine = name_of(snapshot, volume.next.machine);
+    const std::string machine = machine_name(snapshot, volume.next.machine);
     const std::string why = volume.why.empty() ? "" : ", " + volume.why;
     const auto& quota = volume.next.spec.quota_bytes;
     const std::string limit = quota ? ", at most " + bytes_text(*quota) : "";
@@ -311,7 +305,7 @@ std::vector<Change> describe_volumes(const std::vector<VolumeLayout>& volumes,
       case Kind::move:
         changes.push_back(
             {Change::Kind::data, resource,
-             std::format("moves from {} to {}{}", name_of(snapshot, volume.origin_machine), machine,
+             std::format("moves from {} to {}{}", machine_name(snapshot, volume.origin_machine), machine,
                          source == nullptr ? "" : ", " + bytes_text(source->used_bytes))});
         break;
     }

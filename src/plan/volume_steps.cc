@@ -5,18 +5,7 @@
 #include <set>
 
 namespace ployz {
-namespace {
-
 using Kind = VolumeLayout::Kind;
-
-StepIds joined(StepIds one, const StepIds& other) {
-  one.insert(one.end(), other.begin(), other.end());
-  std::ranges::sort(one);
-  one.erase(std::ranges::unique(one).begin(), one.end());
-  return one;
-}
-
-}  // namespace
 
 DatasetSpec VolumeSteps::spec_of(const VolumeLayout& volume) const {
   const VolumeSpec& spec = volume.next.spec;
@@ -103,10 +92,8 @@ VolumeSteps::Datasets VolumeSteps::sources() const {
 std::map<MachineId, StepIds> VolumeSteps::snapshot_together(const Datasets& datasets,
                                                             const StepIds& after) {
   std::map<MachineId, std::vector<InstanceId>> writers;
-  if (next_.pause_writers) {
-    for (const CommittedInstance& writer : next_.writers) {
-      writers[writer.machine].push_back(writer.id);
-    }
+  for (const CommittedInstance& writer : next_.paused) {
+    writers[writer.machine].push_back(writer.id);
   }
   std::map<MachineId, StepIds> taken;
   const bool alone = datasets.size() == 1 && writers.size() <= 1 &&
@@ -150,11 +137,10 @@ void VolumeSteps::fork_all() {
 
 void VolumeSteps::after_stops(const std::map<VolumeName, StepIds>& stopped) {
   for (const VolumeLayout& volume : volumes_) {
-    if (volume.previous == nullptr || !volume.changes()) continue;
+    if (volume.previous == nullptr || !volume.changes() || volume.lost) continue;
     const auto found = stopped.find(volume.name());
     StepIds& ready = ready_[volume.name()];
     const StepIds before = joined(ready, found == stopped.end() ? StepIds{} : found->second);
-    if (volume.lost) continue;
     // What the old writers left: the former commit's `last`.
     const StepId left =
         snapshot(volume.previous->machine, {volume.previous->dataset}, mark(), {}, before);
