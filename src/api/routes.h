@@ -44,6 +44,9 @@ void serve_route(const ApiRoute& route, RouteContext& context);
 // Starts the call, tells its events as lines, then how it ended. The call goes on without a listener.
 [[nodiscard]] Status run_call(RouteContext& context, LiveOperations::Call call);
 
+// `invalid`: that is no name of a namespace.
+[[nodiscard]] Result<NamespaceName> namespace_of(std::string_view text);
+
 namespace handlers {  // routes_read.cc, routes_data.cc, routes_change.cc, routes_machine.cc, routes_stream.cc
 Status status(RouteContext& c);
 Status mesh(RouteContext& c);

@@ -13,11 +13,6 @@ Result<ChangeRequest> change_request_of(RouteContext& c) {
   return change_request_from_json(TRY(parse_json(c.request.body)));
 }
 
-Result<NamespaceName> namespace_of(std::string_view text) {
-  TRY(check_dns_label(text, "namespace name"));
-  return NamespaceName(std::string(text));
-}
-
 }  // namespace
 
 namespace handlers {

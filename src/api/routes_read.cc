@@ -20,12 +20,12 @@ Status reply(RouteContext& c, const Json& document) {
   return {};
 }
 
+}  // namespace
+
 Result<NamespaceName> namespace_of(std::string_view text) {
   TRY(check_dns_label(text, "namespace name"));
   return NamespaceName(std::string(text));
 }
-
-}  // namespace
 
 Json preview_to_json(const Plan& plan) {
   Json changes = Json::array();

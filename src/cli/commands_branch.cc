@@ -9,30 +9,7 @@
 namespace ployz::cli {
 namespace {
 
-Result<NamespaceName> namespace_arg(const Args& args, const std::string& name) {
-  const auto text = args.get(name);
-  TRY(check_dns_label(text, "namespace name"));
-  return NamespaceName(text);
-}
-
-// "--volume pgdata=branch"
-template <class Name>
-Status add_modes(const Args& args, const std::string& option, std::map<Name, BranchMode>& modes) {
-  for (const std::string& text : args.all(option)) {
-    const size_t equal = text.find('=');
-    const auto mode = parse_branch_mode(equal == std::string::npos ? "" : text.substr(equal + 1));
-    if (equal == 0 || !mode) {
-      return fail(Code::invalid, std::format("--{}: '{}' is not NAME=branch or NAME=fresh", option, text));
-    }
-    modes[Name(text.substr(0, equal))] = *mode;
-  }
-  return {};
-}
-
-Result<std::optional<Consistency>> consistency_of(const Args& args) {
-  if (!args.has("consistency")) return std::nullopt;
-  return TRY(parse_consistency(args.get("consistency")));
-}
+constexpr std::string_view kModes = "NAME=branch or NAME=fresh";
 
 Result<BranchRequest> branch_request(const Args& args) {
   BranchRequest request;
@@ -40,9 +17,9 @@ Result<BranchRequest> branch_request(const Args& args) {
   request.target = TRY(namespace_arg(args, "TARGET"));
   request.service_mode = TRY(parse_branch_mode(args.get_or("service-mode", "branch")));
   request.volume_mode = TRY(parse_branch_mode(args.get_or("volume-mode", "fresh")));
-  TRY(add_modes(args, "service", request.services));
-  TRY(add_modes(args, "volume", request.volumes));
-  request.consistency = TRY(consistency_of(args));
+  request.services = TRY(named_words<ServiceName>(args, "service", parse_branch_mode, kModes));
+  request.volumes = TRY(named_words<VolumeName>(args, "volume", parse_branch_mode, kModes));
+  request.consistency = TRY(consistency_arg(args));
   return request;
 }
 
@@ -117,14 +94,13 @@ Result<Answer> run_fork(Session& session, const Args& args) {
   const auto from = TRY(parse_volume_path(args.get("VOLUME")));
   const auto to = TRY(parse_volume_path(args.get("NEW")));
   const ForkVolumeRequest request{from.name_space, from.volume, to.name_space, to.volume,
-                                  TRY(consistency_of(args))};
+                                  TRY(consistency_arg(args))};
   return change_answer(session, request, args.has("dry-run"));
 }
 
-OptionSpec consistency_option() {
-  return {"consistency", 0, "HOW",
-          "writers stand still for the moment of the snapshot, or not (pause when several volumes)",
-          false, {"pause", "crash"}};
+OptionSpec how_consistent() {
+  return consistency_option(
+      "writers stand still for the moment of the snapshot, or not (pause when several volumes)");
 }
 
 std::vector<OptionSpec> branch_options() {
@@ -134,7 +110,7 @@ std::vector<OptionSpec> branch_options() {
            false, {"branch", "fresh"}},
           {"service", 0, "NAME=MODE", "of one service", true},
           {"volume", 0, "NAME=MODE", "of one volume", true},
-          consistency_option()};
+          how_consistent()};
 }
 
 std::vector<OptionSpec> with(std::vector<OptionSpec> options, OptionSpec more) {
@@ -148,7 +124,6 @@ CommandSpec branch_command() {
   const std::vector<PositionalSpec> both{
       {"SOURCE", "the namespace to branch", true, false, Names::name_space},
       {"TARGET", "the new namespace"}};
-  const OptionSpec dry_run{"dry-run", 'n', "", "only show what would be done"};
   return {
       .name = "branch",
       .summary = "Fork a namespace, data included, as one commit",
@@ -166,7 +141,7 @@ CommandSpec branch_command() {
                    {.name = "apply",
                     .summary = "Make the branch",
                     .examples = {"ployzctl branch apply production pr-17 --volume-mode branch"},
-                    .options = with(branch_options(), dry_run),
+                    .options = with(branch_options(), dry_run_option()),
                     .positionals = both,
                     .run = run_apply},
                    {.name = "prepare",
@@ -193,7 +168,7 @@ CommandSpec fork_volume_command() {
   return {.name = "fork-volume",
           .summary = "A copy-on-write clone of one volume, under a new name",
           .examples = {"ployzctl fork-volume production/pgdata production/pgdata-test"},
-          .options = {{"dry-run", 'n', "", "only show what would be done"}, consistency_option()},
+          .options = {dry_run_option(), how_consistent()},
           .positionals = {{"VOLUME", "NAMESPACE/VOLUME", true, false, Names::volume},
                           {"NEW", "NAMESPACE/NEW-NAME"}},
           .run = run_fork};

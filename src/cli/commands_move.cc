@@ -8,12 +8,6 @@
 namespace ployz::cli {
 namespace {
 
-Result<NamespaceName> namespace_arg(const Args& args, const std::string& name) {
-  const auto text = args.get(name);
-  TRY(check_dns_label(text, "namespace name"));
-  return NamespaceName(text);
-}
-
 Answer manifest_answer(const Manifest& manifest) {
   const auto text = to_toml(manifest);
   return Answer{{{"manifest", text}}, text};
@@ -25,15 +19,9 @@ Result<PromoteRequest> promote_request(const Args& args) {
   PromoteRequest request;
   request.from = TRY(namespace_arg(args, "BRANCH"));
   request.target = TRY(namespace_arg(args, "TARGET"));
-  for (const std::string& text : args.all("volume")) {
-    const size_t equal = text.find('=');
-    const auto data = parse_promote_data(equal == std::string::npos ? "" : text.substr(equal + 1));
-    if (equal == 0 || !data) {
-      return fail(Code::invalid, std::format("--volume: '{}' is not NAME=keep or NAME=take", text));
-    }
-    request.volumes[VolumeName(text.substr(0, equal))] = *data;
-  }
-  if (args.has("consistency")) request.consistency = TRY(parse_consistency(args.get("consistency")));
+  request.volumes = TRY(named_words<VolumeName>(args, "volume", parse_promote_data,
+                                                "NAME=keep or NAME=take"));
+  request.consistency = TRY(consistency_arg(args));
   return request;
 }
 
@@ -57,7 +45,7 @@ Result<Answer> render_promote(Session&, const Args& args) {
 
 Result<RollbackRequest> rollback_request(const Args& args) {
   RollbackRequest request;
-  request.name_space = TRY(namespace_arg(args, "NAMESPACE"));
+  request.name_space = TRY(namespace_arg(args));
   request.to = args.get("to");
   request.state = TRY(parse_rollback_data(args.get_or("state", "last")));
   return request;
@@ -140,8 +128,6 @@ Result<Answer> render_migrate(Session& session, const Args& args) {
               std::format("see: ployzctl namespace inspect {}", request.name_space.str()));
 }
 
-OptionSpec dry_run_option() { return {"dry-run", 'n', "", "only show what would be done"}; }
-
 // preview, apply and render-manifest of one primitive, which differ in nothing but their handlers.
 std::vector<CommandSpec> three(std::string_view what, const std::string& words,
                                const std::vector<PositionalSpec>& positionals,
@@ -184,7 +170,7 @@ CommandSpec promote_command() {
                             {{"volume", 0, "NAME=HOW",
                               "keep: the target's own data (default); take: a clone of the branch's",
                               true},
-                             {"consistency", 0, "HOW", "of what is taken", false, {"pause", "crash"}}},
+                             consistency_option("of what is taken")},
                             preview_promote, apply_promote, render_promote)};
 }
 

@@ -9,12 +9,6 @@
 namespace ployz::cli {
 namespace {
 
-Result<std::string> namespace_arg(const Args& args) {
-  const auto name = args.get("NAMESPACE");
-  TRY(check_dns_label(name, "namespace name"));
-  return name;
-}
-
 Result<Answer> run_ls(Session& session, const Args&) {
   const auto* client = TRY(session.client());
   Json document = TRY(client->namespaces());
@@ -63,7 +57,7 @@ std::string commit_text(Session& session, const Json& entry) {
 }
 
 Result<Answer> run_inspect(Session& session, const Args& args) {
-  const auto name = TRY(namespace_arg(args));
+  const auto name = TRY(namespace_arg(args)).value;
   const auto* client = TRY(session.client());
   Json entry = TRY(client->namespace_inspect(name));
   auto text = commit_text(session, entry);
@@ -76,7 +70,7 @@ Result<Answer> run_inspect(Session& session, const Args& args) {
 }
 
 Result<Answer> run_rm(Session& session, const Args& args) {
-  const auto name = TRY(namespace_arg(args));
+  const auto name = TRY(namespace_arg(args)).value;
   const bool volumes = args.has("volumes");
   if (args.has("dry-run")) {
     const auto* client = TRY(session.client());
@@ -92,7 +86,7 @@ Result<Answer> run_rm(Session& session, const Args& args) {
 }
 
 Result<Answer> run_log(Session& session, const Args& args) {
-  const auto name = TRY(namespace_arg(args));
+  const auto name = TRY(namespace_arg(args)).value;
   const auto limit = TRY(args.number("limit", 50, 10000));
   const auto* client = TRY(session.client());
   Json document = TRY(client->log(name, limit));

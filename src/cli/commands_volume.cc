@@ -7,12 +7,6 @@
 namespace ployz::cli {
 namespace {
 
-Result<NamespaceName> namespace_arg(const Args& args) {
-  const auto text = args.get("NAMESPACE");
-  TRY(check_dns_label(text, "namespace name"));
-  return NamespaceName(text);
-}
-
 std::string origin_of(const Json& volume) {
   const Json& origin = object_of(volume, "origin");
   return origin.empty() ? "-" : text_of(origin, "dataset");
@@ -86,8 +80,7 @@ Result<Answer> run_inspect(Session& session, const Args& args) {
 }
 
 Result<Answer> run_snapshot(Session& session, const Args& args) {
-  VolumeSnapshotRequest request{TRY(namespace_arg(args)), {}};
-  if (args.has("consistency")) request.consistency = TRY(parse_consistency(args.get("consistency")));
+  const VolumeSnapshotRequest request{TRY(namespace_arg(args)), TRY(consistency_arg(args))};
   return change_answer(session, request, args.has("dry-run"));
 }
 
@@ -118,7 +111,7 @@ Result<Answer> run_prune(Session& session, const Args& args) {
 CommandSpec volume_command() {
   const PositionalSpec name_space{"NAMESPACE", "its name", true, false, Names::name_space};
   const PositionalSpec volume{"VOLUME", "NAMESPACE/VOLUME", true, false, Names::volume};
-  const OptionSpec dry_run{"dry-run", 'n', "", "only show what would be done"};
+  const OptionSpec dry_run = dry_run_option();
   const OptionSpec yes{"yes", 'y', "", "do not ask"};
   return {
       .name = "volume",
@@ -145,9 +138,7 @@ CommandSpec volume_command() {
            .description = "Of all volumes of the namespace: ployzctl rollback apply NAMESPACE --to "
                           "COMMIT --state commit",
            .examples = {"ployzctl volume snapshot production"},
-           .options = {{"consistency", 0, "HOW", "whether writers stand still", false,
-                        {"pause", "crash"}},
-                       dry_run},
+           .options = {consistency_option("whether writers stand still"), dry_run},
            .positionals = {name_space},
            .run = run_snapshot},
           {.name = "rm",

@@ -177,6 +177,23 @@ Result<Answer> change_answer(Session& session, const ChangeRequest& request, boo
                           })));
 }
 
+Result<NamespaceName> namespace_arg(const Args& args, const std::string& positional) {
+  const auto text = args.get(positional);
+  TRY(check_dns_label(text, "namespace name"));
+  return NamespaceName(text);
+}
+
+Result<std::optional<Consistency>> consistency_arg(const Args& args) {
+  if (!args.has("consistency")) return std::nullopt;
+  return TRY(parse_consistency(args.get("consistency")));
+}
+
+OptionSpec consistency_option(std::string help) {
+  return {"consistency", 0, "HOW", std::move(help), false, {"pause", "crash"}};
+}
+
+OptionSpec dry_run_option() { return {"dry-run", 'n', "", "only show what would be done"}; }
+
 Result<VolumePath> parse_volume_path(std::string_view text) {
   const size_t slash = text.find('/');
   if (slash == std::string_view::npos) {

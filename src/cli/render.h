@@ -2,6 +2,9 @@
 // because a newer or older daemon must not break a table. And the texts several commands share.
 #pragma once
 
+#include <format>
+#include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,6 +35,30 @@ const Json& object_of(Json&& object, std::string_view key) = delete;
 // Runs one change of a namespace, or with --dry-run only shows it.
 [[nodiscard]] Result<Answer> change_answer(Session& session, const ChangeRequest& request,
                                            bool preview);
+
+// The namespace that a positional names.
+[[nodiscard]] Result<NamespaceName> namespace_arg(const Args& args,
+                                                  const std::string& positional = "NAMESPACE");
+// --consistency; nullopt: not given.
+[[nodiscard]] Result<std::optional<Consistency>> consistency_arg(const Args& args);
+[[nodiscard]] OptionSpec consistency_option(std::string help);
+[[nodiscard]] OptionSpec dry_run_option();
+// A repeated --option NAME=WORD, as `parse` reads the word; `words`: what it knows.
+template <class Name, class Word>
+[[nodiscard]] Result<std::map<Name, Word>> named_words(const Args& args, const std::string& option,
+                                                       Result<Word> (*parse)(std::string_view),
+                                                       std::string_view words) {
+  std::map<Name, Word> named;
+  for (const std::string& text : args.all(option)) {
+    const size_t equal = text.find('=');
+    const auto word = parse(equal == std::string::npos ? "" : text.substr(equal + 1));
+    if (equal == 0 || !word) {
+      return fail(Code::invalid, std::format("--{}: '{}' is not {}", option, text, words));
+    }
+    named[Name(text.substr(0, equal))] = *word;
+  }
+  return named;
+}
 
 // "shop/pgdata" → namespace and volume, both there. `invalid` otherwise.
 struct VolumePath {
