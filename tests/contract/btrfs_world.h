@@ -81,26 +81,6 @@ class BtrfsVolumesWorld : public MountedVolumesWorld {
     }
   }
 
-  // As a container has it: in a mount namespace of its own.
-  std::shared_ptr<void> mount(Volumes& pool, const DatasetId& dataset) override {
-    const std::string live = pool.path(dataset).value().string();
-    ChildStreams streams;
-    streams.in = streams.out = ChildStream::pipe;
-    streams.err = ChildStream::inherit;
-    const std::string script = "mount --bind \"$1\" /mnt && echo mounted && exec cat";
-    auto child = Child::start({.argv = {"unshare", "--mount", "--propagation", "private", "sh",
-                                        "-c", script, "sh", live}},
-                              streams);
-    EXPECT_TRUE(child) << child.error().line();
-    std::array<char, 8> said{};
-    EXPECT_EQ(::read(child->out.get(), said.data(), said.size()), 8);
-    auto held = std::make_shared<Child>(std::move(*child));
-    return {nullptr, [held](void*) {
-              held->in.reset();
-              EXPECT_TRUE(held->wait(kNoDeadline));
-            }};
-  }
-
   size_t leftovers(Volumes& pool) override {
     size_t found = 0;
     for (const char* folder : {"incoming", "trash"}) {

@@ -1,5 +1,8 @@
 // The Volumes contract on a real btrfs, and what only btrfs has: subvolumes, quota groups, folders
 // that a crash leaves.
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include "contract/btrfs_world.h"
 #include "contract/volumes_stream_contract.h"
 #include "drivers/btrfs/confinement.h"
@@ -182,7 +185,12 @@ TEST(Confinement, LetsACommandWriteInOneFolderOnly) {
   const std::filesystem::path inside = folder.path() / "inside";
   std::filesystem::create_directory(inside);
   std::vector<std::string> argv = btrfs::confined_to(inside);
-  if (argv.empty()) GTEST_SKIP() << "this kernel has no Landlock";
+  if (argv.empty()) {
+    // landlock(7): its third version is the first that knows truncation, the last of the rules.
+    const auto version = ::syscall(SYS_landlock_create_ruleset, nullptr, 0, 1);
+    EXPECT_LT(version, 3) << "this kernel could confine it";
+    return;
+  }
   argv.insert(argv.end(), {"sh", "-c",
                            "cd \"$0\"; echo > in/side; echo > out; ln -s .. up;"
                            "echo > inside/up/out; mkdir inside/a inside/b;"

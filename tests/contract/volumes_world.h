@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <filesystem>
 #include <format>
@@ -14,7 +15,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <gtest/gtest.h>
+
 #include "base/fd.h"
+#include "base/subprocess.h"
 #include "ports/volumes.h"
 
 namespace ployz::contract {
@@ -76,6 +80,26 @@ class MountedVolumesWorld : public VolumesWorld {
     const auto path = pool.path(dataset);
     if (!path || ::stat(path->c_str(), &facts) != 0) return "absent";
     return std::format("{:04o} {}:{}", facts.st_mode & 07777, facts.st_uid, facts.st_gid);
+  }
+
+  // As a container has it: in a mount namespace of its own.
+  std::shared_ptr<void> mount(Volumes& pool, const DatasetId& dataset) override {
+    const std::string live = pool.path(dataset).value().string();
+    ChildStreams streams;
+    streams.in = streams.out = ChildStream::pipe;
+    streams.err = ChildStream::inherit;
+    const std::string script = "mount --bind \"$1\" /mnt && echo mounted && exec cat";
+    auto child = Child::start({.argv = {"unshare", "--mount", "--propagation", "private", "sh",
+                                        "-c", script, "sh", live}},
+                              streams);
+    EXPECT_TRUE(child) << child.error().line();
+    std::array<char, 8> said{};
+    EXPECT_EQ(::read(child->out.get(), said.data(), said.size()), 8);
+    auto held = std::make_shared<Child>(std::move(*child));
+    return {nullptr, [held](void*) {
+              held->in.reset();
+              EXPECT_TRUE(held->wait(kNoDeadline));
+            }};
   }
 
  private:

@@ -68,26 +68,6 @@ class ZfsVolumesWorld final : public MountedVolumesWorld {
     }
   }
 
-  // As a container has it: in a mount namespace of its own.
-  std::shared_ptr<void> mount(Volumes& pool, const DatasetId& dataset) override {
-    const std::string live = pool.path(dataset).value().string();
-    ChildStreams streams;
-    streams.in = streams.out = ChildStream::pipe;
-    streams.err = ChildStream::inherit;
-    const std::string script = "mount --bind \"$1\" /mnt && echo mounted && exec cat";
-    auto child = Child::start({.argv = {"unshare", "--mount", "--propagation", "private", "sh",
-                                        "-c", script, "sh", live}},
-                              streams);
-    EXPECT_TRUE(child) << child.error().line();
-    std::array<char, 8> said{};
-    EXPECT_EQ(::read(child->out.get(), said.data(), said.size()), 8);
-    auto held = std::make_shared<Child>(std::move(*child));
-    return {nullptr, [held](void*) {
-              held->in.reset();
-              EXPECT_TRUE(held->wait(kNoDeadline));
-            }};
-  }
-
   size_t leftovers(Volumes& pool) override {
     const std::string& top = root(&pool == pools_[1].get());
     std::set<std::string> known{top};
