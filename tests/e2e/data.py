@@ -262,6 +262,22 @@ class Ledger:
         return horizon
 
 
+def committed(answer):
+    assert (answer.code, answer.outcome) == (0, "committed"), answer
+    return answer
+
+
+def shared_bank(lab, manifest):
+    """Namespace bank with its ledger, whose client runs on machine 1; for a fixture to yield from."""
+    committed(lab.deploy(manifest))
+    ledger = Ledger(lab, "bank", lab.machine(1)).start()
+    ledger.more(1)
+    yield lab, ledger
+    ledger.stop()
+    lab.remove("bank")
+    assert lab.strays() == []
+
+
 def database(namespace="bank", image=f"{POSTGRES}:1", machine=None, command=(), env=None,
              quota="1G", more=""):
     """A manifest of PostgreSQL on a volume, as text."""

@@ -4,32 +4,21 @@ import json
 
 import pytest
 
-from data import FAR, Ledger, database, stored
+from data import FAR, committed, database, shared_bank, stored
 
 # The database that the tests share; each leaves it whole, with the ledger going on.
 KEPT = ("bank",)
 
 
-def committed(answer):
-    assert (answer.code, answer.outcome) == (0, "committed"), answer
-    return answer
-
-
 @pytest.fixture(scope="module")
-def shared_bank(databases):
-    committed(databases.deploy(database("bank")))
-    ledger = Ledger(databases, "bank", databases.machine(1)).start()
-    ledger.more(1)
-    yield databases, ledger
-    ledger.stop()
-    databases.remove("bank")
-    assert databases.strays() == []
+def module_bank(databases):
+    yield from shared_bank(databases, database("bank"))
 
 
 @pytest.fixture
-def bank(shared_bank):
+def bank(module_bank):
     """The cluster, with the ledger of namespace bank as `.ledger`, whose client runs on machine 1."""
-    lab, ledger = shared_bank
+    lab, ledger = module_bank
     lab.ledger = ledger.afresh()
     return lab
 

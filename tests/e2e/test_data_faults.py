@@ -5,29 +5,23 @@ import signal
 
 import pytest
 
-from data import FAR, POOL, Ledger, database
+from data import FAR, POOL, database, shared_bank
 
 KEPT = ("bank",)
 LIMIT_S = 150  # of a command whose machine dies, and of the waiting for a dead one's lease
 
 
 @pytest.fixture(scope="module")
-def shared_bank(databases):
+def module_bank(databases):
     """On machine 2; machine 1 has the store, coordinates and runs the ledger's client."""
     # What is asked of a daemon that dies is waited for as long as it may take: here the start period.
     manifest = database("bank", machine=databases.machine(2).name).replace('"60s"', '"20s"')
-    assert databases.deploy(manifest).code == 0
-    ledger = Ledger(databases, "bank", databases.machine(1)).start()
-    ledger.more(1)
-    yield databases, ledger
-    ledger.stop()
-    databases.remove("bank")
-    assert databases.strays() == []
+    yield from shared_bank(databases, manifest)
 
 
 @pytest.fixture
-def bank(shared_bank):
-    lab, ledger = shared_bank
+def bank(module_bank):
+    lab, ledger = module_bank
     for machine in lab.all():
         machine.heal()
     lab.ledger = ledger.afresh()

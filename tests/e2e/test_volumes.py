@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from data import stored
+from data import committed, stored
 
 ONE, TWO = "ployz-samples/web:1", "ployz-samples/web:2"
 VANDAL = ("sh", "-c", "rm -rf /data/* && echo vandal > /data/new && exec sleep 600")
@@ -16,11 +16,6 @@ def write(lab, text, namespace="files", path="/data/note"):
 
 def read(lab, namespace="files", path="/data/note"):
     return lab.inside(namespace, "cat", path)
-
-
-def committed(answer):
-    assert (answer.code, answer.outcome) == (0, "committed"), answer
-    return answer
 
 
 def datasets(lab, *args):
