@@ -133,12 +133,17 @@ Status Router::Impl::prepare_locked(Lock& lock, const StepRequest& request,
 Status Router::Impl::discard(const StepRequest& request) {
   Lock lock(mutex_);
   const std::set<BackendKey> given_back = preparations_.discard(request.operation);
-  // One that is being prepared right now gets no pin any more: wait for it, then give back.
+  // One that is being prepared right now gets no pin any more: wait for it, then give back. A repeated
+  // discard finds nothing to give back, and must not answer before the first has (seed 10659).
   changed_.wait(lock, [&] { return !busy_.contains(request.operation); });
+  busy_.insert(request.operation);
   std::vector<BackendKey> keys = unnamed(lock);
   std::erase_if(keys, [&](const BackendKey& key) { return !given_back.contains(key); });
   // No request ever went there, so there is nothing to wait for. Lazily retired if this fails.
-  return retire(lock, keys, milliseconds(0));
+  Status retired = retire(lock, keys, milliseconds(0));
+  busy_.erase(request.operation);
+  changed_.notify_all();
+  return retired;
 }
 
 Status Router::Impl::drain(const StepRequest& request, const DrainRoutes& action) {

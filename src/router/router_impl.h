@@ -81,7 +81,7 @@ struct Router::Impl {
   std::map<NamespaceName, Error> held_back_;
 
   Preparations preparations_;
-  std::set<OperationId> busy_;  // a prepare of it is in the gateway
+  std::set<OperationId> busy_;  // a prepare or discard of it is in the gateway
   std::set<BackendKey> retiring_;
   std::map<BackendKey, uint64_t> unnamed_since_;  // steady ms
 
