@@ -301,48 +301,6 @@ TEST_F(NatsLeafNodes, AddingAMachineDisturbsNobodyAndARemovedOneIsCut) {
   EXPECT_TRUE(jetstream::api(*m1_, "STREAM.INFO.COMMITS", Json()));
 }
 
-// What is asked in the moment of a reload is not answered: it is asked again, and done once.
-TEST_F(NatsLeafNodes, ReloadsLoseNoAnswer) {
-  std::atomic<bool> done = false;
-  std::atomic<int> failed = 0;
-  std::vector<std::jthread> users;
-  std::atomic<int> calls = 0;
-  for (int n = 0; n < 4; ++n) {
-    users.emplace_back([&, n] {
-      NatsCommitLog log(*m2_);
-      NatsKeyValue records(*m2_);
-      const NamespaceName name(std::format("user{}", n));
-      uint64_t sequence = 0;
-      size_t appended = 0;
-      while (!done) {
-        const auto next = log.append(name, sequence, "x");
-        failed += !next || !records.list(Bucket::machines) || !log.newest(name);
-        if (!next) return;
-        sequence = *next;
-        ++appended;
-        ++calls;
-      }
-      const auto history = log.history(name, appended + 1);
-      failed += !history || history->size() != appended;
-    });
-  }
-  std::vector<LeafUser>& leaves = cluster_.hub().config().leaves;
-  const Nkey key = Nkey::generate();
-  for (int reload = 0; reload < 60; ++reload) {
-    const int before = calls;
-    if (reload % 2 == 0)
-      leaves.push_back({MachineId("m4"), key.public_key()});
-    else
-      leaves.pop_back();
-    cluster_.hub().write_config();
-    cluster_.hub().reload();
-    ASSERT_TRUE(eventually([&] { return calls > before + 2; }));
-  }
-  done = true;
-  users.clear();
-  EXPECT_EQ(failed, 0) << "of " << calls;
-}
-
 TEST_F(NatsLeafNodes, MirrorsFollowAndCatchUp) {
   NatsCommitLog log(*m1_);
   uint64_t sequence = *log.append(kShop, 0, "before");
