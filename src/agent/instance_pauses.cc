@@ -103,7 +103,10 @@ Status InstancePauses::pause(const OperationId& operation,
   }
   const Status paused =
       each(instances, [this](const InstanceId& id) { return containers_.pause(id); });
-  if (paused) {
+  {
+    // Answered or not, nobody asks for these pauses any more: the watchdog's next resume is the last
+    // (seed 1822: a pause whose answer was lost, and a resume that was refused, kept it at work and
+    // every later pause away).
     const std::lock_guard lock(mutex_);
     for (const InstanceId& id : instances) {
       const auto found = paused_.find(id);
@@ -111,8 +114,8 @@ Status InstancePauses::pause(const OperationId& operation,
         found->second.asked = false;
       }
     }
-    return {};
   }
+  if (paused) return {};
   (void)release(operation, instances);
   Error error = paused.error();
   if (error.code == Code::precondition && error.hint.empty()) {

@@ -94,6 +94,17 @@ TEST_F(InstancePausesTest, WhatTheEnginePausesAfterTheLimitGoesOnToo) {
   EXPECT_EQ(pauses.resume(kOperation, both_).error().code, Code::precondition);
 }
 
+// Simulation, seed 1822.
+TEST_F(InstancePausesTest, APauseThatFailedAndIsNotTakenBackEndsWithItsLimit) {
+  InstancePauses pauses(containers_, clock_);
+  ASSERT_TRUE(hook_.wait("containers.unpause", 2));
+  hook_.fail("containers.pause", 1);
+  hook_.fail("containers.unpause", 1);
+  EXPECT_FALSE(pauses.pause(kOperation, both_, milliseconds(20)));
+  EXPECT_TRUE(pauses.pause(kOther, both_, kLong));
+  EXPECT_TRUE(pauses.resume(kOther, both_));
+}
+
 TEST_F(InstancePausesTest, WhatAFormerLifeLeftPausedGoesOn) {
   ASSERT_TRUE(containers_.pause(InstanceId("a")));
   hook_.fail("containers.list", 1);
