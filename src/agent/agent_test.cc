@@ -1,6 +1,8 @@
 // The agent on the simulator's fakes, with real threads and clocks.
 #include "agent/agent.h"
 
+#include <semaphore>
+
 #include <gtest/gtest.h>
 
 #include <thread>
@@ -202,6 +204,27 @@ TEST_F(AgentTest, DuplicatesWaitForTheFirstAndRemovingEndsThemAll) {
     ASSERT_TRUE(step("a001", RemoveInstance{kInstance, milliseconds(0)}, StepVerb::undo));
   }
   for (const auto& answer : answers) EXPECT_FALSE(answer->has_value());
+}
+
+TEST_F(AgentTest, WhoeverAsksForAStepThatRunsIsToldSo) {
+  ASSERT_TRUE(step("a001", run("sha256:never")));
+  std::vector<std::optional<Result<Json>>> answers(2);
+  {
+    std::vector<std::jthread> callers;
+    std::binary_semaphore told(0);
+    for (auto& answer : answers) {
+      callers.emplace_back([&] {
+        answer = step("a002", await());
+        told.release();
+      });
+    }
+    told.acquire();  // one of them waits until the instance is ready, which is never
+    ASSERT_TRUE(step("a001", RemoveInstance{kInstance, milliseconds(0)}, StepVerb::undo));
+  }
+  if (!answers[0]->has_value()) std::swap(answers[0], answers[1]);
+  ASSERT_TRUE(answers[0]->has_value());
+  EXPECT_TRUE((*answers[0])->contains("running"));
+  EXPECT_FALSE(answers[1]->has_value());
 }
 
 TEST_F(AgentTest, AnUndoEndsItsOwnApply) {

@@ -52,42 +52,40 @@ struct StepExecutor::Execution {
 
 Result<Json> StepExecutor::run(const StepRequest& request) {
   TRY(ports_.journal.admit(request.operation, request.attempt));
-  bool mine = false;
-  const std::shared_ptr<Execution> execution = begin(request, mine);
-  if (!mine) return *execution->result;
+  const auto execution = std::make_shared<Execution>();
+  execution->verb = request.verb;
+  execution->index = request.index;
+  if (auto answer = begin(request, execution)) return std::move(*answer);
   Result<Json> result = execute(request, execution->stop.get_token());
   end(request, *execution, result);
   return result;
 }
 
-// Returns when the step's slot was free and is now ours (`mine`), or when the very same request,
-// running meanwhile, has ended.
-std::shared_ptr<StepExecutor::Execution> StepExecutor::begin(const StepRequest& request,
-                                                             bool& mine) {
+// Nothing: the step's slot is now that of `execution`. Otherwise the very same request runs already,
+// and this is its result, or that it goes on.
+std::optional<Result<Json>> StepExecutor::begin(const StepRequest& request,
+                                                const std::shared_ptr<Execution>& execution) {
   const Slot slot{request.operation, request.step};
   std::unique_lock lock(mutex_);
   while (true) {
     const auto it = running_.find(slot);
     if (it == running_.end()) break;
     const std::shared_ptr<Execution> other = it->second;
+    const auto ended = [&] { return other->result.has_value(); };
     if (other->verb == request.verb && other->index == request.index) {
-      changed_.wait(lock, [&] { return other->result.has_value(); });
-      mine = false;
-      return other;
+      if (changed_.wait_for(lock, std::chrono::milliseconds(kStepReplyMs), ended))
+        return other->result;
+      return Json{{"running", Json::object()}};
     }
     if (request.verb == StepVerb::undo && other->verb == StepVerb::apply) {
       lock.unlock();
       other->stop.request_stop();
       lock.lock();
     }
-    changed_.wait(lock, [&] { return other->result.has_value(); });
+    changed_.wait(lock, ended);
   }
-  mine = true;
-  auto execution = std::make_shared<Execution>();
-  execution->verb = request.verb;
-  execution->index = request.index;
   running_.emplace(slot, execution);
-  return execution;
+  return std::nullopt;
 }
 
 void StepExecutor::end(const StepRequest& request, Execution& execution,

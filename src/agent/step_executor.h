@@ -31,7 +31,8 @@ class StepExecutor {
   StepExecutor(const AgentConfig& config, const Agent::Ports& ports, Parts parts)
       : config_(config), ports_(ports), parts_(parts) {}
 
-  // The action's result, or the recorded one of its first time. `conflict`: replaced by a higher
+  // The action's result, or the recorded one of its first time. Repeated while it runs, it attaches:
+  // {"running":{}} after kStepReplyMs. `conflict`: replaced by a higher
   // attempt, or an apply after its undo. An undo first ends an apply that still runs. Undoing what
   // was never applied is recorded too, so that the apply may arrive late.
   [[nodiscard]] Result<Json> run(const StepRequest& request);
@@ -40,7 +41,8 @@ class StepExecutor {
   struct Execution;
   using Slot = std::pair<OperationId, StepId>;
 
-  std::shared_ptr<Execution> begin(const StepRequest& request, bool& mine);
+  std::optional<Result<Json>> begin(const StepRequest& request,
+                                    const std::shared_ptr<Execution>& execution);
   void end(const StepRequest& request, Execution& execution, const Result<Json>& result);
   Result<Json> execute(const StepRequest& request, std::stop_token stop);
   Result<Json> apply(const StepRequest& request, std::stop_token stop);

@@ -92,6 +92,39 @@ TEST(Failure, ALostReplyIsAskedForAgain) {
   EXPECT_EQ(cluster.machines.running(), "web");
 }
 
+// What runs long is asked about until it ends, and what its machine forgot in a restart begins again.
+TEST(Failure, AStepThatRunsIsWaitedForAndOneThatIsForgottenIsBegunAgain) {
+  Cluster cluster;
+  const uint64_t began_ms = cluster.clock.now_ms;
+  const Json running{{"running", Json::object()}};
+  cluster.machines.answers["apply run_instance machine-1"] = {running, running, Json::object()};
+  int silent = 0;
+  cluster.machines.fault = [&](const std::string& line) -> std::optional<Error> {
+    if (!line.starts_with("apply await_ready") || ++silent > 2) return std::nullopt;
+    return Error{Code::timeout, Effect::unknown, "no answer", "", {}};
+  };
+  EXPECT_EQ(cluster.run(deploy_web())->outcome, Outcome::committed);
+  EXPECT_EQ(cluster.machines.running(), "web");
+  EXPECT_LT(cluster.clock.now_ms - began_ms, 5'000u);
+}
+
+// One that says so for ever is given up, and undone.
+TEST(Failure, AStepThatRunsForEverIsUndone) {
+  Cluster cluster;
+  auto& answers = cluster.machines.answers["apply await_ready machine-1"];
+  cluster.machines.fault = [&](const std::string& line) -> std::optional<Error> {
+    if (!line.starts_with("apply await_ready")) return std::nullopt;
+    cluster.clock.now_ms += 1000;
+    answers.push_back({{"running", Json::object()}});
+    return std::nullopt;
+  };
+  const auto operation = cluster.run(deploy_web());
+  ASSERT_TRUE(operation);
+  EXPECT_EQ(operation->outcome, Outcome::failed);
+  EXPECT_THAT(operation->error->line(), HasSubstr("it still runs after"));
+  EXPECT_EQ(cluster.machines.containers(), 0u);
+}
+
 TEST(Failure, AnUndoThatFailsLeavesTheOperationInterruptedAndNamed) {
   Cluster cluster(2);
   cluster.machines.fault = [](const std::string& line) -> std::optional<Error> {

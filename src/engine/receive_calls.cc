@@ -94,9 +94,9 @@ class Receiving {
       begun = true;
       request_.ticket.reset();
       const Json running = TRY(get_object(answer, "running"));
-      const uint64_t bytes = TRY(get_uint(running, "bytes"));
+      const uint64_t bytes = TRY(get_uint_or(running, "bytes", last_bytes));
       const uint64_t now_ms = clock_.steady_ms();
-      if (const auto line = text.next(bytes, TRY(get_uint(running, "total_bytes")), now_ms)) {
+      if (const auto line = text.next(bytes, TRY(get_uint_or(running, "total_bytes", 0)), now_ms)) {
         session_.emit(Event::Kind::progress, *line);
       }
       if (bytes != last_bytes) moved_ms = now_ms;

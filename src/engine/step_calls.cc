@@ -1,5 +1,6 @@
 #include "engine/step_calls.h"
 
+#include <algorithm>
 #include <format>
 
 #include "engine/receive_calls.h"
@@ -13,8 +14,12 @@ using std::chrono::milliseconds;
 
 // A machine whose daemon is restarted by its init system answers again within about a second.
 constexpr int kTriesUnavailable = 5;
-// Each has waited for the step's whole bound already.
+// How often its whole bound a step is waited for: what is slow beyond measure is given one more.
 constexpr int kTriesTimeout = 2;
+// An agent that has not answered by then is asked again, and says that the step runs, or begins it:
+// a step dies with its agent, and no message tells. (Its unit starts it again within a second; waiting
+// for the step's bound cost 25 to 90 s.) Most steps are done before; asking costs next to nothing.
+constexpr milliseconds kFirstAnswer{2000};
 // A pull of a large image over a slow line.
 constexpr milliseconds kPullBound{15 * 60'000};
 // A dataset of many million files, whose snapshots are shared.
@@ -39,23 +44,63 @@ StepRequest request_for(const Session& session, const Step& step, StepVerb verb,
   return request;
 }
 
-Result<Json> call(const Session& session, const Step& step, const StepRequest& request,
-                  std::stop_token cancel) {
-  const RpcAddress to{step.machine, step.target, "step"};
-  const Json json = to_json(request);
-  const milliseconds bound = bound_of(request.action, session.config);
-  int unavailable = 0;
-  int timeouts = 0;
-  while (true) {
-    auto answer = session.ports.rpc.call(to, json, bound);
-    if (answer) return answer;
-    Error& error = answer.error();
-    const bool again = (error.code == Code::unavailable && ++unavailable < kTriesUnavailable) ||
-                       (error.code == Code::timeout && ++timeouts < kTriesTimeout);
-    if (!again || !session.ports.clock.sleep_for(2 * backoff(unavailable + timeouts), cancel)) {
-      return fail(std::move(error).at(describe_on(session, request.action, step.machine)));
+// Agents are asked every few seconds; routers, which have no word for a step that runs, once a bound.
+class Asking {
+ public:
+  Asking(const Session& session, const Step& step, const StepRequest& request)
+      : session_(session),
+        to_{step.machine, step.target, "step"},
+        json_(to_json(request)),
+        bound_(bound_of(request.action, session.config)),
+        limit_(step.target == Target::agent ? std::min(bound_, kFirstAnswer) : bound_),
+        began_ms_(session.ports.clock.steady_ms()) {}
+
+  Result<Json> run(const std::stop_token& cancel) {
+    while (true) {
+      auto answer = session_.ports.rpc.call(to_, json_, limit_);
+      if (limit_ < bound_) limit_ = session_.config.rpc_timeout;
+      if (answer && !answer->contains("running")) return answer;
+      if (answer && is_patient()) continue;
+      if (answer) return still_running();
+      if (!may_repeat(answer.error())) return answer;
+      if (!session_.ports.clock.sleep_for(2 * backoff(unavailable_ + timeouts_), cancel)) return answer;
     }
   }
+
+ private:
+  // For as long as the step may take twice.
+  bool is_patient() const {
+    const uint64_t waited_ms = session_.ports.clock.steady_ms() - began_ms_;
+    return waited_ms < static_cast<uint64_t>(kTriesTimeout * bound_.count());
+  }
+  bool may_repeat(const Error& error) {
+    if (error.code == Code::unavailable) return ++unavailable_ < kTriesUnavailable;
+    if (error.code != Code::timeout) return false;
+    ++timeouts_;
+    const bool unanswered = error.effect == Effect::unknown;
+    return unanswered && limit_ < bound_ ? is_patient() : timeouts_ < kTriesTimeout;
+  }
+  std::unexpected<Error> still_running() const {
+    return fail(Code::timeout,
+                std::format("it still runs after {} s", kTriesTimeout * bound_.count() / 1000), "",
+                Effect::unknown);
+  }
+
+  const Session& session_;
+  const RpcAddress to_;
+  const Json json_;
+  const milliseconds bound_;
+  milliseconds limit_;  // of the next call
+  const uint64_t began_ms_;
+  int unavailable_ = 0;
+  int timeouts_ = 0;
+};
+
+Result<Json> call(const Session& session, const Step& step, const StepRequest& request,
+                  const std::stop_token& cancel) {
+  auto answer = Asking(session, step, request).run(cancel);
+  if (answer) return answer;
+  return fail(std::move(answer).error().at(describe_on(session, request.action, step.machine)));
 }
 
 }  // namespace
@@ -87,7 +132,7 @@ std::string describe_on(const Session& session, const Action& action, const Mach
 Result<Json> call_apply(Session& session, const Step& step, std::stop_token cancel) {
   StepRequest request = request_for(session, step, StepVerb::apply, 0);
   if (!std::holds_alternative<ReceiveDataset>(step.action)) {
-    return call(session, step, request, std::move(cancel));
+    return call(session, step, request, cancel);
   }
   if (may_skip(session.op, step)) return Json{{"skipped", true}};
   auto received = call_receive(session, step, std::move(request), cancel);

@@ -29,8 +29,8 @@ struct DatasetOfferRequest {
 [[nodiscard]] Json to_json(const StreamTicket& ticket);
 [[nodiscard]] Result<StreamTicket> stream_ticket_from_json(const Json& json);
 
-// A step that takes long may answer {"running": {"bytes", "total_bytes"}} within kStepReplyMs: it
-// goes on, and is asked for again.
+// A step that is repeated while it runs, and a receive always, answers {"running": {…}} after about
+// kStepReplyMs: it goes on, and is asked for again. Of a receive: "bytes", "total_bytes".
 inline constexpr uint64_t kStepReplyMs = 1000;
 
 struct StepRequest {
