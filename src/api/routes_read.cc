@@ -33,13 +33,14 @@ Json preview_to_json(const Plan& plan) {
     changes.push_back({{"kind", to_string(change.kind)},
                        {"resource", change.resource},
                        {"detail", change.detail}});
-  const auto steps = [](const std::vector<Step>& list) {
+  const auto steps = [&](const std::vector<Step>& list) {
     Json out = Json::array();
     for (const Step& step : list)
       out.push_back({{"id", step.id.str()},
                      {"machine", step.machine.str()},
+                     {"machine_name", plan.name_of(step.machine)},
                      {"kind", kind_of(step.action)},
-                     {"text", describe(step.action)}});
+                     {"text", plan.describe(step.action)}});
     return out;
   };
   return Json{{"kind", plan.kind},

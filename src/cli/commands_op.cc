@@ -57,7 +57,7 @@ std::string operation_text(Session& session, const Json& operation) {
        {"namespace", text_of(operation, "namespace")},
        {"outcome", text_of(operation, "outcome")},
        {"phase", text_of(operation, "phase")},
-       {"coordinator", std::format("{} (attempt {})", text_of(operation, "coordinator"),
+       {"coordinator", std::format("{} (attempt {})", text_of(operation, "coordinator_name"),
                                    text_of(operation, "attempt"))},
        {"started", format_time(number_of(operation, "started_at_ms"))},
        {"phases", phases},

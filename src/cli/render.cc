@@ -160,7 +160,7 @@ Answer preview_answer(Session& session, Json preview) {
   Table steps({"STEP", "MACHINE", "WHAT"});
   for (const auto* part : {"apply", "cleanup"})
     for (const Json& step : list_of(preview, part))
-      steps.row({text_of(step, "id"), text_of(step, "machine"), text_of(step, "text")});
+      steps.row({text_of(step, "id"), text_of(step, "machine_name"), text_of(step, "text")});
   if (!steps.empty()) answer.text += "\n" + steps.render(session.style());
   answer.document = std::move(preview);
   return answer;

@@ -209,6 +209,19 @@ Result<ReadSnapshot> read_for(const EngineConfig& config, const Engine::Ports& p
   return read;
 }
 
+void name_machines(const std::vector<Machine>& machines, const MachineId& self, Plan& plan) {
+  std::set<MachineId> wanted{self};
+  for (const auto* list : {&plan.apply, &plan.cleanup}) {
+    for (const Step& step : *list) {
+      wanted.insert(step.machine);
+      if (const auto* receive = std::get_if<ReceiveDataset>(&step.action)) wanted.insert(receive->from);
+    }
+  }
+  for (const Machine& machine : machines) {
+    if (wanted.contains(machine.id)) plan.machine_names[machine.id] = machine.name;
+  }
+}
+
 }  // namespace
 
 std::string_view kind_of(const Request& request) { return entry_of(request).kind; }
@@ -222,6 +235,7 @@ Result<PlanAndSnapshot> plan_now(const EngineConfig& config, const Engine::Ports
   const PlanIdentity identity{operation, ports.entropy.next_u64()};
   PlanAndSnapshot made;
   made.plan = TRY(entry.plan(read.snapshot, identity));
+  name_machines(read.snapshot.machines, config.self, made.plan);
   for (const NamespaceName& name : namespaces_of(entry)) {
     const auto newest = read.snapshot.newest.find(name);
     made.sequences[name] = newest == read.snapshot.newest.end() ? 0 : newest->second.sequence;

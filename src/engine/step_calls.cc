@@ -126,7 +126,8 @@ milliseconds bound_of(const Action& action, const EngineConfig& config) {
 }
 
 std::string describe_on(const Session& session, const Action& action, const MachineId& machine) {
-  return std::format("{} on {}", describe(action), session.name_of(machine));
+  const auto name_of = [&](const MachineId& id) { return session.name_of(id); };
+  return std::format("{} on {}", describe(action, name_of), name_of(machine));
 }
 
 Result<Json> call_apply(Session& session, const Step& step, std::stop_token cancel) {

@@ -81,7 +81,7 @@ std::string_view kind_of(const Action& action) {
   return kKinds[action.index()];
 }
 
-std::string describe(const Action& action) {
+std::string describe(const Action& action, const MachineNaming& machine_name) {
   return std::visit(
       Overloaded{
           [](const EnsureImage& a) {
@@ -115,8 +115,9 @@ std::string describe(const Action& action) {
           [](const CloneDataset& a) {
             return std::format("clone volume {} of {}", name_of(a.spec), brief(a.source.dataset));
           },
-          [](const ReceiveDataset& a) {
-            return std::format("receive volume {} from {}{}", name_of(a.spec), a.from.value,
+          [&](const ReceiveDataset& a) {
+            return std::format("receive volume {} from {}{}", name_of(a.spec),
+                               machine_name ? machine_name(a.from) : a.from.value,
                                a.live ? ", its writers going on" : "");
           },
           [](const DestroyDataset& a) { return "destroy dataset " + brief(a.dataset); },

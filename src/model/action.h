@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <map>
+#include <functional>
 #include <optional>
 #include <string>
 #include <variant>
@@ -167,8 +168,10 @@ using Action = std::variant<EnsureImage, RunInstance, AwaitReady, StopInstance, 
 
 // "run_instance", … : the tag in JSON.
 [[nodiscard]] std::string_view kind_of(const Action& action);
-// One line for a person, without secrets: "start web-01arz3 (10.101.0.7)".
-[[nodiscard]] std::string describe(const Action& action);
+// One line for a person, without secrets: "start web-01arz3 (10.101.0.7)". Machines are named by
+// `name_of`; without it by their ids.
+using MachineNaming = std::function<std::string(const MachineId&)>;
+[[nodiscard]] std::string describe(const Action& action, const MachineNaming& name_of = {});
 [[nodiscard]] Json to_json(const Action& action);
 [[nodiscard]] Result<Action> action_from_json(const Json& json);
 

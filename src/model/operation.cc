@@ -114,7 +114,7 @@ void add_step_texts(Json& steps, const Plan& plan) {
     for (const Step& step : *list) {
       Json& record = steps[step.id.value];
       if (record.is_null()) record = write_fields(StepRecord{});
-      record["text"] = std::format("{} on {}", describe(step.action), step.machine.value);
+      record["text"] = std::format("{} on {}", plan.describe(step.action), plan.name_of(step.machine));
     }
   }
 }
@@ -171,6 +171,7 @@ Json to_json(const Operation& operation, bool with_plan) {
   writer.field("changes", operation.plan.changes);
   Json json = writer.take();
   add_step_texts(json["steps"], operation.plan);
+  json["coordinator_name"] = operation.plan.name_of(operation.coordinator);
   json["measured"] = measured(operation);
   return json;
 }
@@ -185,8 +186,9 @@ Result<Operation> operation_from_json(const Json& json) {
     operation.plan.kind = operation.kind;
     operation.plan.name_space = operation.name_space;
     reader.field("changes", operation.plan.changes);
-    Json measured;  // told, not kept
-    reader.optional_field("measured", measured);
+    Json told;  // not kept
+    reader.optional_field("measured", told);
+    reader.optional_field("coordinator_name", told);
   }
   return reader.finish(std::move(operation));
 }

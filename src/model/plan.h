@@ -2,6 +2,7 @@
 // the engine, stored in the operation's journal.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -57,9 +58,20 @@ struct Plan {
   std::vector<Step> apply;       // reversible, before the commit
   std::optional<Commit> commit;  // absent: nothing to do (outcome `unchanged`)
   std::vector<Step> cleanup;     // after the flip; retried until done
+  // For people: of the machines above and the coordinator, as they were called when it was made.
+  std::map<MachineId, std::string> machine_names;
   bool operator==(const Plan&) const = default;
 
   [[nodiscard]] bool unchanged() const { return !commit.has_value(); }
+  // The id of a machine that has no name here.
+  [[nodiscard]] std::string name_of(const MachineId& machine) const {
+    const auto found = machine_names.find(machine);
+    return found == machine_names.end() ? machine.value : found->second;
+  }
+  // "receive volume pgdata from m1".
+  [[nodiscard]] std::string describe(const Action& action) const {
+    return ployz::describe(action, [this](const MachineId& id) { return name_of(id); });
+  }
 };
 
 [[nodiscard]] std::string_view to_string(Target target);

@@ -63,6 +63,7 @@ void fields(Codec& codec, T& plan) {
   codec.field("apply", plan.apply);
   codec.field("commit", plan.commit);
   codec.field("cleanup", plan.cleanup);
+  codec.optional_field("machine_names", plan.machine_names);
 }
 
 }  // namespace ployz
