@@ -2,7 +2,6 @@
 commit owns. Used by the scenarios and by the demo, through lab.py."""
 import hashlib
 import json
-import subprocess
 import threading
 
 POOL = "/var/lib/ployz/pool"
@@ -103,23 +102,14 @@ class DataWords:
             lines += [f"snapshot {s['name']} of {spec['id']} on {machine} is of no commit"
                       for s in volume["snapshots"] if s["name"] not in commits]
         for machine in self.all():
-            lines += on_disk(machine, listed[machine.name])
+            lines += [f"{machine.name} has {path}" for path in machine.datasets_on_disk()
+                      if path not in {f"datasets/{one}" for one in listed[machine.name]}]
             lines += containers_of(machine, self.must("ps").json["instances"])
         return lines
 
     def log_if_any(self, namespace):
         answer = self.ctl("log", namespace, *ALL)
         return answer.json["commits"] if answer.code == 0 else []
-
-
-def on_disk(machine, listed):
-    """What the pool's folders have besides what the daemon lists."""
-    script = (f"cd {POOL} 2>/dev/null || exit 0; for part in datasets incoming trash; do "
-              f"for one in $part/*; do [ -e $one ] && echo $one; done; done; true")
-    for path in machine.sh(script).stdout.split():
-        part, dataset = path.split("/")
-        if part != "datasets" or dataset not in listed:
-            yield f"{machine.name} has {path}"
 
 
 def containers_of(machine, instances):
@@ -152,11 +142,10 @@ class Ledger:
         self.machine.sh(f"printf 'nameserver {overlay.split('/')[0]}\\noptions timeout:1 attempts:1\\n'"
                         " > /run/ledger-resolv.conf")
         self.machine.docker("rm", "-f", self.name, check=False)
-        self.process = subprocess.Popen(
-            ["docker", "exec", self.machine.container, "docker", "run", "--rm", "--name", self.name,
-             "--network", "host", "-v", "/run/ledger-resolv.conf:/etc/resolv.conf:ro",
-             "--entrypoint", "ledger", f"{POSTGRES}:1", f"db.{self.namespace}.cluster.local"],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.process = self.machine.start_process(
+            "docker", "run", "--rm", "--name", self.name,
+            "--network", "host", "-v", "/run/ledger-resolv.conf:/etc/resolv.conf:ro",
+            "--entrypoint", "ledger", f"{POSTGRES}:1", f"db.{self.namespace}.cluster.local")
         self.reader = threading.Thread(target=self.read, args=[self.process], daemon=True)
         self.reader.start()
         return self

@@ -14,7 +14,7 @@ import time
 import urllib.error
 import urllib.request
 
-from data import DataWords
+from data import POOL, DataWords
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PLOYZCTL = str(ROOT / "bin/ployzctl")
@@ -74,6 +74,17 @@ class Container:
     def install_tool(self, name):
         """A test program of the build, put into the machine."""
         run("docker", "cp", built(name), f"{self.container}:/usr/local/bin/{name}")
+
+    def start_process(self, *argv):
+        """A command that runs on in the machine; its streams are text."""
+        return subprocess.Popen(["docker", "exec", self.container, *argv], text=True,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    def datasets_on_disk(self):
+        """What the pool's folders have, whoever knows of it: "datasets/ID", "incoming/…"."""
+        return self.sh(f"cd {POOL} 2>/dev/null || exit 0; for part in datasets incoming trash; do "
+                       "for one in $part/*; do [ -e $one ] && echo $one; done; done; true"
+                       ).stdout.split()
 
     def docker(self, *args, check=True):
         """The machine's own engine."""

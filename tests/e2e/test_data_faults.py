@@ -190,11 +190,23 @@ def test_the_destination_is_full_in_the_middle_of_a_receive(bank):
     settled(bank)
 
 
-def test_garbage_in_place_of_a_stream(bank):
-    """Something else answers where the source should."""
+# Answers with what is no stream; passes the greeting on with a key that nobody offered.
+IMPOSTORS = {
+    "garbage": "head -c 1000000 /dev/urandom",
+    "key": r"""exec 3<>/dev/tcp/$1/4319; export LC_ALL=C; IFS= read -r -d '' -N 133 greeting
+printf '%s%064d%s' "${greeting:0:5}" 0 "${greeting:69}" >&3; echo greeted >>/run/ployz-test-greeted
+cat <&3 & cat >&3""",
+}
+
+
+@pytest.mark.parametrize("sent", IMPOSTORS)
+def test_what_is_not_the_stream(bank, sent):
+    """Something else answers where the source should, or who asks the source has not its key."""
     source, target = ends(bank)
-    source.sh("systemd-run --unit ployz-test-garbage systemd-socket-activate -l 4998 --accept --inetd "
-              "head -c 1000000 /dev/urandom")
+    overlay = source.sh("ip -4 -o addr show ployz0 | awk '{print $4}' | cut -d/ -f1").stdout.strip()
+    source.sh(f"rm -f /run/ployz-test-greeted; cat > /run/ployz-test-impostor <<'SCRIPT'\n{IMPOSTORS[sent]}\nSCRIPT")
+    source.sh("systemd-run --unit ployz-test-impostor systemd-socket-activate -l 4998 --accept --inetd "
+              f"bash /run/ployz-test-impostor {overlay}")
     rules = """add table inet ployz_test
 add chain inet ployz_test pre { type nat hook prerouting priority -150; }
 add rule inet ployz_test pre tcp dport 4319 redirect to :4998
@@ -203,10 +215,12 @@ add rule inet ployz_test pre tcp dport 4319 redirect to :4998
         source.sh(f"nft -f - <<'RULES'\n{rules}RULES")
         failed = bank.migrate("bank/db", target.name)
         assert failed.code == 1, failed
+        if sent == "key":
+            assert "greeted" in source.sh("cat /run/ployz-test-greeted").stdout
         bank.ledger.more()
         assert bank.where("bank").name == source.name
     finally:
         source.heal()
-        source.sh("systemctl stop ployz-test-garbage", check=False)
+        source.sh("systemctl stop ployz-test-impostor", check=False)
     again(bank, "migrate", "apply", "bank/db", "--to", target.name)
     settled(bank)
