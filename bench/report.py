@@ -6,6 +6,7 @@ import re
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 DOCUMENT = ROOT / "docs/BENCHMARKS.md"
 BEGIN, END = "<!-- figures: written by bench/run -->", "<!-- end of figures -->"
+BEGIN_DATA, END_DATA = "<!-- data: written by bench/data -->", "<!-- end of data -->"
 PLUS_MS = 300  # what a deploy may take beyond 1.5 times a bare container
 
 
@@ -103,9 +104,9 @@ def figures(run):
     return "\n\n".join(parts) + "\n" + ipvs
 
 
-def write(text):
+def write(text, begin=BEGIN, end=END):
     document = DOCUMENT.read_text()
-    if BEGIN not in document or END not in document:
+    if begin not in document or end not in document:
         raise SystemExit(f"{DOCUMENT}: the markers are gone")
-    DOCUMENT.write_text(re.sub(re.escape(BEGIN) + ".*" + re.escape(END),
-                               lambda _: f"{BEGIN}\n\n{text}\n{END}", document, flags=re.S))
+    DOCUMENT.write_text(re.sub(re.escape(begin) + ".*" + re.escape(end),
+                               lambda _: f"{begin}\n\n{text}\n{end}", document, flags=re.S))
