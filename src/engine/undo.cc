@@ -1,5 +1,6 @@
 #include "engine/undo.h"
 
+#include <algorithm>
 #include <format>
 #include <ranges>
 
@@ -76,7 +77,10 @@ UndoResult undo_steps(Session& session) {
     for (StepUndo& undo : undos) {
       StepRecord& record = session.op.steps[undo.step->id];
       record.state = undo.left ? StepState::undoing : StepState::undone;
-      if (undo.left) result.left.push_back(std::move(*undo.left));
+      // Several steps may have one undo, which fails for one reason.
+      if (undo.left && !std::ranges::contains(result.left, *undo.left)) {
+        result.left.push_back(std::move(*undo.left));
+      }
       for (std::string& text : undo.lost) result.lost.push_back(std::move(text));
     }
   }

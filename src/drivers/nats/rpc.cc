@@ -68,8 +68,15 @@ class Server : public Subscription {
 // Says of a silent machine who it is.
 Result<Json> to_result(Result<NatsMessage> reply, const RpcAddress& to) {
   if (reply) return rpc_wire::decode_reply(reply->data);
-  return fail(std::move(reply).error().at(
-      std::format("{} of machine {}", to_string(to.target), to.machine.str())));
+  Error error = std::move(reply).error();
+  const std::string daemon = to.target == Target::agent ? "ployzd" : "ployz-router";
+  // Nobody has to know the subject; it stays in the context.
+  if (error.code == Code::unavailable && error.message.starts_with("nobody listens")) {
+    error.message = std::format("{} of machine {} does not answer", daemon, to.machine.str());
+    if (error.hint.empty()) error.hint = "is it up, and reachable from this machine?";
+    return fail(std::move(error));
+  }
+  return fail(std::move(error).at(std::format("{} of machine {}", daemon, to.machine.str())));
 }
 
 }  // namespace
