@@ -20,6 +20,8 @@ class Backend : public ApiService {
   Result<MachineReport> machine_activate(const MachineId& machine, const EventSink& events,
                                          std::stop_token cancel) override;
   Status machine_withdraw(const MachineId& machine) override;
+  Result<StateReport> machine_standby(const StandbyRequest& request) override;
+  Result<StateReport> machine_in_service(const std::string& machine, bool preview) override;
   Result<MeshReport> mesh_join(const JoinBundle& bundle, const EventSink& events) override;
   Result<bool> mesh_stop(bool force, const EventSink& events) override;
   Result<bool> mesh_start(const EventSink& events) override;

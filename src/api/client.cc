@@ -270,6 +270,17 @@ Result<Json> ApiClient::machine_withdraw(std::string_view id) const {
   return call(request_of("DELETE", std::format("/v1/machines/{}/admission", escaped(id))));
 }
 
+Result<Json> ApiClient::machine_standby(const StandbyRequest& request) const {
+  return call(request_of("POST",
+                         std::format("/v1/machines/{}/standby?force={}&preview={}",
+                                     escaped(request.machine), request.force, request.preview)));
+}
+
+Result<Json> ApiClient::machine_in_service(std::string_view machine, bool preview) const {
+  return call(request_of(
+      "POST", std::format("/v1/machines/{}/in-service?preview={}", escaped(machine), preview)));
+}
+
 Result<Json> ApiClient::mesh_join(const Json& bundle, const EventSink& events) const {
   return change(json_request("/v1/mesh/join", bundle), events);
 }

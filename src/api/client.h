@@ -72,6 +72,9 @@ class ApiClient {
                                            const EventSink& events) const;
   [[nodiscard]] Result<Json> machine_activate(std::string_view id, const EventSink& events) const;
   [[nodiscard]] Result<Json> machine_withdraw(std::string_view id) const;
+  // `machine`: name or id.
+  [[nodiscard]] Result<Json> machine_standby(const StandbyRequest& request) const;
+  [[nodiscard]] Result<Json> machine_in_service(std::string_view machine, bool preview) const;
   // `bundle` as machine_admit() answered.
   [[nodiscard]] Result<Json> mesh_join(const Json& bundle, const EventSink& events) const;
   [[nodiscard]] Result<Json> mesh_stop(bool force, const EventSink& events) const;

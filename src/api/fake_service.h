@@ -105,6 +105,18 @@ class FakeService : public ApiService {
     if (error) return fail(*error);
     return {};
   }
+  std::optional<StandbyRequest> standby;
+  std::optional<std::string> in_service;
+  StateReport state_report;
+  Result<StateReport> machine_standby(const StandbyRequest& request) override {
+    standby = request;
+    return answer(state_report);
+  }
+  Result<StateReport> machine_in_service(const std::string& machine, bool preview) override {
+    in_service = machine;
+    state_report.preview = preview;
+    return answer(state_report);
+  }
   Result<std::vector<RttReport>> machine_rtt() override { return answer(rtt_list); }
   std::optional<ChangeRequest> changed;
   std::optional<OperationId> applied;  // of a prepared plan

@@ -180,6 +180,21 @@ TEST_F(MachineRoutes, WithdrawDestroyAndRtt) {
   EXPECT_EQ((*rtt)["pairs"][0], to_json(pair()));
 }
 
+TEST_F(MachineRoutes, StandbyAndInService) {
+  service_.state_report.machine = founder();
+  service_.state_report.changed = true;
+  const auto standby = client().machine_standby({"m1", true, false});
+  ASSERT_TRUE(standby) << standby.error().line();
+  EXPECT_EQ((*standby)["outcome"], "changed");
+  EXPECT_EQ(service_.standby->machine, "m1");
+  EXPECT_TRUE(service_.standby->force);
+  EXPECT_FALSE(service_.standby->preview);
+  const auto back = client().machine_in_service("m1", true);
+  ASSERT_TRUE(back) << back.error().line();
+  EXPECT_EQ((*back)["outcome"], "preview");
+  EXPECT_EQ(service_.in_service, "m1");
+}
+
 TEST_F(MachineRoutes, ErrorsOfTheServiceArriveWhole) {
   service_.error = Error{Code::exists, Effect::none, "m2 is a member already", "machine ls", {}};
   EXPECT_EQ(client().self_record().error(), *service_.error);

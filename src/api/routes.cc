@@ -14,6 +14,8 @@ constexpr ApiRoute kRoutes[] = {
     {"POST", "/v1/machines/admit", false, handlers::machine_admit},
     {"POST", "/v1/machines/*/activate", false, handlers::machine_activate},
     {"DELETE", "/v1/machines/*/admission", false, handlers::machine_withdraw},
+    {"POST", "/v1/machines/*/standby", false, handlers::machine_standby},
+    {"POST", "/v1/machines/*/in-service", false, handlers::machine_in_service},
     {"POST", "/v1/mesh/join", false, handlers::mesh_join},
     {"POST", "/v1/mesh/stop", false, handlers::mesh_stop},
     {"POST", "/v1/mesh/start", false, handlers::mesh_start},

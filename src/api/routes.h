@@ -73,6 +73,8 @@ Status machine_rtt(RouteContext& c);
 Status machine_admit(RouteContext& c);
 Status machine_activate(RouteContext& c);
 Status machine_withdraw(RouteContext& c);
+Status machine_standby(RouteContext& c);
+Status machine_in_service(RouteContext& c);
 Status mesh_join(RouteContext& c);
 Status mesh_stop(RouteContext& c);
 Status mesh_start(RouteContext& c);

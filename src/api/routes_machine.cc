@@ -52,6 +52,20 @@ Status machine_withdraw(RouteContext& c) {
   return {};
 }
 
+Status machine_standby(RouteContext& c) {
+  StandbyRequest request{c.params.at(0)};
+  request.force = TRY(query_bool(c.request, "force", false));
+  request.preview = TRY(query_bool(c.request, "preview", false));
+  c.response.reply(200, to_json(TRY(c.service.machine_standby(request))));
+  return {};
+}
+
+Status machine_in_service(RouteContext& c) {
+  const bool preview = TRY(query_bool(c.request, "preview", false));
+  c.response.reply(200, to_json(TRY(c.service.machine_in_service(c.params.at(0), preview))));
+  return {};
+}
+
 Status mesh_join(RouteContext& c) {
   auto bundle = TRY(join_bundle_from_json(TRY(parse_json(c.request.body))));
   return run_call(c,

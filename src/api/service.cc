@@ -25,6 +25,12 @@ Result<MeshReport> ApiService::mesh_join(const JoinBundle&, const EventSink&) {
 Result<bool> ApiService::mesh_stop(bool, const EventSink&) { return not_here("mesh stop"); }
 Result<bool> ApiService::mesh_start(const EventSink&) { return not_here("mesh start"); }
 Status ApiService::mesh_destroy(bool, const EventSink&) { return not_here("mesh destroy"); }
+Result<StateReport> ApiService::machine_standby(const StandbyRequest&) {
+  return not_here("machine standby");
+}
+Result<StateReport> ApiService::machine_in_service(const std::string&, bool) {
+  return not_here("machine activate");
+}
 Result<std::vector<RttReport>> ApiService::machine_rtt() { return not_here("machine rtt"); }
 Result<std::vector<DistributeReport>> ApiService::image_distribute(const DistributeRequest&,
                                                                    const EventSink&,

@@ -47,6 +47,12 @@ class ApiService {
   // Every machine, asked live, sorted by name.
   [[nodiscard]] virtual Result<std::vector<MachineReport>> machines() = 0;
 
+  // mesh/machine_state.h: put_on_standby, and put_in_service of a machine by name or id. `preview`
+  // changes nothing.
+  [[nodiscard]] virtual Result<StateReport> machine_standby(const StandbyRequest& request);
+  [[nodiscard]] virtual Result<StateReport> machine_in_service(const std::string& machine,
+                                                               bool preview);
+
   // What this machine says of itself to the network it is to join; its keys are made when there are
   // none. Works before it belongs to a network.
   [[nodiscard]] virtual Result<SelfRecord> self_record();

@@ -108,6 +108,21 @@ Json to_json(const RttReport& report) {
           {"error", report.error}};
 }
 
+Json to_json(const StateReport& report) {
+  Json workloads = Json::array();
+  for (const Workload& workload : report.workloads) {
+    workloads.push_back({{"namespace", workload.name_space.str()},
+                         {"service", workload.service.str()},
+                         {"instances", workload.instances}});
+  }
+  const std::string_view outcome = !report.changed  ? "unchanged"
+                                   : report.preview ? "preview"
+                                                    : "changed";
+  return {{"outcome", outcome},
+          {"machine", to_json(report.machine)},
+          {"workloads", std::move(workloads)}};
+}
+
 Json to_json(const EndpointReport& report) {
   return {{"kind", report.kind}, {"service", report.service.str()}, {"where", report.where}};
 }

@@ -8,6 +8,9 @@ namespace ployz::cli {
 [[nodiscard]] CommandSpec daemon_command();
 [[nodiscard]] CommandSpec mesh_command();
 [[nodiscard]] CommandSpec machine_command();
+// Of machine: standby, activate.
+[[nodiscard]] CommandSpec machine_standby_command();
+[[nodiscard]] CommandSpec machine_activate_command();
 [[nodiscard]] CommandSpec deploy_command();
 [[nodiscard]] CommandSpec branch_command();
 [[nodiscard]] CommandSpec promote_command();

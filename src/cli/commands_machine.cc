@@ -188,6 +188,8 @@ CommandSpec machine_command() {
                     .run = run_inspect},
                    add_command(),
                    init_command(),
+                   machine_standby_command(),
+                   machine_activate_command(),
                    {.name = "rtt",
                     .summary = "Round trips between all machines over the overlay, measured now",
                     .description = "Median and deviation; a table of pairs for up to 8 "

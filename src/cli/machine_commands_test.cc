@@ -62,6 +62,29 @@ TEST_F(CliTest, RttIsAMatrixOfFewAndAListOfMany) {
   EXPECT_EQ(document()["pairs"].size(), 10u);
 }
 
+TEST_F(CliTest, MachineStandbyAndActivateSayWhatStays) {
+  service_.state_report.machine = machine("01arz3ndektsv4rrffq69g5fa2", "m2").machine;
+  service_.state_report.machine.state = MachineState::standby;
+  service_.state_report.changed = true;
+  service_.state_report.workloads = {{NamespaceName("shop"), ServiceName("web"), 2}};
+  EXPECT_EQ(run({"machine", "standby", "m2", "--force"}), 0) << host_.err;
+  EXPECT_EQ(service_.standby->machine, "m2");
+  EXPECT_TRUE(service_.standby->force);
+  EXPECT_EQ(host_.out, "machine m2: standby\n  stays: shop/web, 2 instances\n");
+  EXPECT_EQ(run({"machine", "standby", "m2", "-n"}), 0) << host_.err;
+  EXPECT_FALSE(service_.standby->force);
+  EXPECT_TRUE(service_.standby->preview);
+  service_.state_report.changed = false;
+  EXPECT_EQ(run({"machine", "activate", "m2", "--json"}), 0) << host_.err;
+  EXPECT_EQ(service_.in_service, "m2");
+  EXPECT_EQ(document()["outcome"], "unchanged");
+  EXPECT_EQ(document()["machine"]["state"], "standby");
+  EXPECT_EQ(document()["workloads"][0]["service"], "web");
+  EXPECT_EQ(run({"machine", "standby"}), 2);
+  service_.error = Error{Code::precondition, Effect::none, "machine m2 runs shop/web", "", {}};
+  EXPECT_EQ(run({"machine", "standby", "m2"}), 3);
+}
+
 TEST_F(CliTest, MeshSelfRecordJoinAndDestroy) {
   service_.self.name = "m2";
   EXPECT_EQ(run({"mesh", "self-record", "--json"}), 0) << host_.err;

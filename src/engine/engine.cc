@@ -121,4 +121,8 @@ Result<Snapshot> Engine::snapshot(const SnapshotQuery& query) {
   return std::move(read.snapshot);
 }
 
+Result<Snapshot> Engine::stored() {
+  return std::move(TRY(read_store(config_, ports_)).snapshot);
+}
+
 }  // namespace ployz

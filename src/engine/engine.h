@@ -119,6 +119,8 @@ class Engine {
 
   // Commits, machines and live facts, as planners get them; also what `status` and `ps` show.
   [[nodiscard]] Result<Snapshot> snapshot(const SnapshotQuery& query);
+  // What the store says of that: nobody is asked.
+  [[nodiscard]] Result<Snapshot> stored();
 
  private:
   EngineConfig config_;

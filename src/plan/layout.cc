@@ -43,9 +43,9 @@ Status check_host_ports(const ServiceDiff& diff, const Machine& machine,
 }
 
 // Where its data is, or, for new data, where some can be kept.
-Status restrict_to(Eligible& eligible, const Service& service, const ServiceWish& wish,
-                   const Snapshot& snapshot) {
-  if (wish.home == nullptr && !wish.volumes) return {};
+void restrict_to(Eligible& eligible, const Service& service, const ServiceWish& wish,
+                 const Snapshot& snapshot) {
+  if (wish.home == nullptr && !wish.volumes) return;
   std::vector<const Machine*> left;
   for (const Machine* machine : eligible.machines) {
     if (wish.home != nullptr && machine != wish.home) continue;
@@ -56,23 +56,28 @@ Status restrict_to(Eligible& eligible, const Service& service, const ServiceWish
     left.push_back(machine);
   }
   eligible.machines = std::move(left);
-  if (!eligible.machines.empty()) return {};
+  if (!eligible.machines.empty()) {
+    // Where it has to stand is settled: what other pins say matters to nobody.
+    if (wish.home != nullptr) eligible.refused.reset();
+    return;
+  }
   const std::string name = service.name.str();
+  Error error{Code::precondition, Effect::none, "", "", {}};
   if (wish.home == nullptr) {
-    return fail(Code::precondition,
-                std::format("no machine that may run service {} keeps volumes", name),
-                "give one a pool: [storage] in its config.toml");
+    error.message = std::format("no machine that may run service {} keeps volumes", name);
+    error.hint = "give one a pool: [storage] in its config.toml";
+  } else {
+    std::string why = "it may not run there";
+    for (const std::string& excluded : eligible.excluded) {
+      if (excluded.starts_with(wish.home->name + " ")) why = excluded;
+    }
+    error.message = std::format("service {} has to run on {}{}, and {}", name, wish.home->name,
+                                wish.volumes ? ", where its volumes are" : "", why);
+    error.hint = wish.volumes ? "move it with its volumes: ployzctl migrate apply NAMESPACE/" + name +
+                                    " --to MACHINE"
+                              : "see: ployzctl machine ls";
   }
-  std::string why = "it may not run there";
-  for (const std::string& excluded : eligible.excluded) {
-    if (excluded.starts_with(wish.home->name + " ")) why = excluded;
-  }
-  return fail(Code::precondition,
-              std::format("service {} has to run on {}{}, and {}", name, wish.home->name,
-                          wish.volumes ? ", where its volumes are" : "", why),
-              wish.volumes ? "move it with its volumes: ployzctl migrate apply NAMESPACE/" + name +
-                                 " --to MACHINE"
-                           : "see: ployzctl machine ls");
+  eligible.refused = std::move(error);
 }
 
 }  // namespace
@@ -121,7 +126,8 @@ Status LayoutBuilder::settle_home(const ServiceDiff& diff, const Eligible& eligi
 Result<ServiceLayout> LayoutBuilder::lay_out(const Service& service,
                                              const CommittedService* previous, ServiceWish wish) {
   Eligible eligible = TRY(eligible_machines(service, snapshot_));
-  TRY(restrict_to(eligible, service, wish, snapshot_));
+  restrict_to(eligible, service, wish, snapshot_);
+  if (previous == nullptr && eligible.refused) return fail(*eligible.refused);
   const std::string& exactly = service.container.image_id;
   const ResolvedImage image = TRY(resolve_image(
       exactly.empty() ? service.container.image : exactly, eligible.machines, snapshot_));
@@ -131,9 +137,13 @@ Result<ServiceLayout> LayoutBuilder::lay_out(const Service& service,
   ServiceLayout layout;
   layout.diff = TRY(diff_service(std::move(resolved), previous, eligible, snapshot_, wish));
   const ServiceDiff& diff = layout.diff;
-  if (wish.volumes && wish.home == nullptr && diff.missing > 0) {
+  // What runs as it should stays, wherever that is.
+  if (diff.missing == 0) return layout;
+  if (eligible.refused) return fail(*eligible.refused);
+  if (wish.volumes && wish.home == nullptr) {
     TRY(settle_home(diff, eligible, image, wish));
-    TRY(restrict_to(eligible, service, wish, snapshot_));
+    restrict_to(eligible, service, wish, snapshot_);
+    if (eligible.refused) return fail(*eligible.refused);
   }
   const SpreadRequest request{&diff.service,
                               &eligible,

@@ -47,6 +47,10 @@ Result<std::vector<const Machine*>> allowed(const Service& service, const Snapsh
   return machines;
 }
 
+Error refusal(std::string message) {
+  return {Code::precondition, Effect::none, std::move(message), "see: ployzctl machine ls", {}};
+}
+
 struct Candidate {
   const Machine* machine;
   uint32_t of_service;
@@ -151,7 +155,11 @@ std::string silence_of(const Snapshot& snapshot, const MachineId& id) {
 
 Result<Eligible> eligible_machines(const Service& service, const Snapshot& snapshot) {
   Eligible eligible;
+  const std::string& name = service.name.str();
   const bool pinned = !service.placement.machines.empty();
+  const auto must_run_there = [&](const std::string& why) {
+    return refusal(std::format("service {} must run on a machine that cannot take it: {}", name, why));
+  };
   for (const Machine* machine : TRY(allowed(service, snapshot))) {
     const std::string why = obstacle(*machine, snapshot);
     if (why.empty()) {
@@ -159,22 +167,15 @@ Result<Eligible> eligible_machines(const Service& service, const Snapshot& snaps
       continue;
     }
     // A pin names the machine, and `global` means every active one: neither may be skipped.
-    const bool required =
-        pinned || (service.placement.global && machine->state == MachineState::active);
-    if (required) {
-      return fail(Code::precondition,
-                  std::format("service {} must run on a machine that cannot take it: {}",
-                              service.name.str(), why),
-                  "see: ployzctl machine ls");
-    }
+    const bool active = machine->state == MachineState::active;
+    if (active && (pinned || service.placement.global)) return fail(must_run_there(why));
+    if (pinned && !eligible.refused) eligible.refused = must_run_there(why);
     eligible.excluded.push_back(why);
   }
-  if (eligible.machines.empty()) {
-    return fail(Code::precondition,
-                std::format("no machine can run service {}: {}", service.name.str(),
-                            eligible.excluded.empty() ? "the network has no machines"
-                                                      : join(eligible.excluded)),
-                "see: ployzctl machine ls");
+  if (eligible.machines.empty() && !eligible.refused) {
+    eligible.refused = refusal(std::format(
+        "no machine can run service {}: {}", name,
+        eligible.excluded.empty() ? "the network has no machines" : join(eligible.excluded)));
   }
   return eligible;
 }

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,11 +33,13 @@ namespace ployz {
 struct Eligible {
   std::vector<const Machine*> machines;  // sorted by id
   std::vector<std::string> excluded;     // "m2 is drained", "m3 does not answer: …"
+  // Why no new instance can stand anywhere: a pinned machine is not active, or nothing is left.
+  // What runs already may stay all the same.
+  std::optional<Error> refused;
 };
 
 // The machines the placement allows, which are `active` and answered. `precondition`: a pinned
-// machine does not exist, is not active or is silent; for `global`: any active machine is silent;
-// or nothing is left.
+// machine does not exist or is silent; for `global`: any active machine is silent.
 [[nodiscard]] Result<Eligible> eligible_machines(const Service& service, const Snapshot& snapshot);
 
 // How many instances stand where, counting what the plan has placed so far.

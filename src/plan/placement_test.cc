@@ -171,6 +171,45 @@ TEST(Placement, GlobalIsOneOnEveryActiveMachine) {
   EXPECT_EQ(world.plan(test_request({web})).error().code, Code::precondition);
 }
 
+TEST(Placement, WhatRunsOnAMachineThatTakesNothingNewStays) {
+  for (const MachineState state : {MachineState::standby, MachineState::draining}) {
+    World world = small_world(2);
+    Service web = test_service("web");
+    web.placement.machines = {"m1"};
+    Service db = test_service("db");
+    world.execute(*world.plan(test_request({db, web})));
+    world.machine(1).state = state;
+    const auto again = world.plan(test_request({db, web}));
+    ASSERT_TRUE(again) << again.error().line();
+    EXPECT_TRUE(again->unchanged());
+    // Another service of the namespace may change; this one may not.
+    db.container.env["A"] = "1";
+    db.placement.machines = {"m2"};
+    const auto other = world.plan(test_request({db, web}));
+    ASSERT_TRUE(other) << other.error().line();
+    EXPECT_EQ(places(world, *other, 1), "m1");
+    web.container.env["A"] = "1";
+    EXPECT_EQ(world.plan(test_request({db, web})).error().message,
+              "service web must run on a machine that cannot take it: m1 is " +
+                  std::string(to_string(state)));
+    // Without the pin its successor goes elsewhere.
+    web.placement.machines.clear();
+    EXPECT_EQ(places(world, *world.plan(test_request({db, web})), 1), "m2");
+  }
+}
+
+TEST(Placement, OnTheOnlyMachineAndOnStandbyItStaysToo) {
+  World world = small_world(1);
+  const DeployRequest request = test_request({test_service("web")});
+  world.execute(*world.plan(request));
+  world.machine(1).state = MachineState::standby;
+  const auto again = world.plan(request);
+  ASSERT_TRUE(again) << again.error().line();
+  EXPECT_TRUE(again->unchanged());
+  EXPECT_EQ(world.plan(test_request({test_service("web", 2)})).error().message,
+            "no machine can run service web: m1 is standby");
+}
+
 TEST(Addresses, ParseAndFormat) {
   EXPECT_EQ(format_ipv4(*parse_ipv4("10.101.0.7")), "10.101.0.7");
   for (const char* bad :
