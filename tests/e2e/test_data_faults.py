@@ -121,6 +121,37 @@ def test_kill_9_while_promoting(bank, victim, line):
     settled(bank)
 
 
+@pytest.mark.parametrize("victim,line", [("coordinator", "clone"), ("source", "stop "),
+                                         ("coordinator", "flip")])
+def test_kill_9_while_rolling_back(bank, victim, line):
+    source, target = ends(bank)
+    before = bank.commits("bank")[0]["id"]
+    assert bank.branch("bank", "pr", "--volume-mode", "branch").code == 0
+    bank.ledger.far_away("pr")
+    assert bank.promote("pr", "bank", "--volume", "pgdata=take").code == 0
+    # The commit by name: a repeated "the one before" would go back and forth.
+    words = ("rollback", "apply", "bank", "--to", before, "--state", "last")
+    dies(bank, words, line, role(bank, victim, source, target))
+    again(bank, *words)
+    bank.ledger.went_back()
+    bank.ledger.start()
+    settled(bank)
+
+
+@pytest.mark.parametrize("victim,line", [("source", "snapshot"), ("coordinator", "clone"),
+                                         ("coordinator", "commit")])
+def test_kill_9_while_forking_a_volume(bank, victim, line):
+    source, target = ends(bank)
+    words = ("fork-volume", "bank/pgdata", "audit/pgdata")
+    dies(bank, words, line, role(bank, victim, source, target))
+    bank.wait(lambda: bank.ctl(*words).code == 0 or bank.ctl("volume", "inspect", "audit/pgdata").code == 0,
+              "the volume to be forked", limit_s=LIMIT_S)
+    assert bank.deploy(database("audit")).outcome == "committed"
+    bank.ledger.prefix("audit")
+    bank.remove("audit")
+    settled(bank)
+
+
 def test_the_store_dies_while_migrating(bank):
     _, target = ends(bank)
     words = ("migrate", "apply", "bank/db", "--to", target.name)
@@ -145,6 +176,19 @@ def test_kill_9_in_the_middle_of_a_receive(bank, victim):
     source, target = ends(bank)
     process = receiving(bank, target)
     role(bank, victim, source, target).kill("ployzd")
+    target.heal()
+    out, err = process.communicate(timeout=LIMIT_S)
+    assert process.returncode in (0, 1), out + err
+    again(bank, "migrate", "apply", "bank/db", "--to", target.name)
+    assert bank.where("bank").name == target.name
+    settled(bank)
+
+
+@pytest.mark.parametrize("victim", ["source", "destination"])
+def test_the_process_that_sends_or_receives_dies(bank, victim):
+    source, target = ends(bank)
+    process = receiving(bank, target)
+    role(bank, victim, source, target).sh("kill -9 $(pgrep -x btrfs)")
     target.heal()
     out, err = process.communicate(timeout=LIMIT_S)
     assert process.returncode in (0, 1), out + err
