@@ -32,6 +32,9 @@ Result<std::vector<uint16_t>> FakeHost::listening_ports() {
 
 Result<uint64_t> FakeHost::memory_free_bytes() { return 8ull << 30; }
 Result<uint64_t> FakeHost::disk_free_bytes() { return 80ull << 30; }
+Result<std::vector<NetworkRoute>> FakeHost::routes() {
+  return std::vector<NetworkRoute>{{"0.0.0.0/0", "eth0"}};
+}
 
 void FakeHost::listen(uint16_t port) {
   const std::lock_guard lock(mutex_);

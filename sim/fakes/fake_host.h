@@ -34,6 +34,7 @@ class FakeHost final : public HostFacts {
   Result<std::vector<uint16_t>> listening_ports() override;
   Result<uint64_t> memory_free_bytes() override;
   Result<uint64_t> disk_free_bytes() override;
+  Result<std::vector<NetworkRoute>> routes() override;
 
   // Another program of the host begins or ends to listen.
   void listen(uint16_t port);

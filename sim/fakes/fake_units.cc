@@ -3,6 +3,11 @@
 #include <format>
 
 namespace ployz::sim {
+namespace {
+
+constexpr uint64_t kSinceMs = 1'700'000'000'000;  // of every change
+
+}  // namespace
 
 void FakeUnits::install(const std::string& unit, bool fails) {
   const std::lock_guard lock(mutex_);
@@ -22,11 +27,11 @@ Result<FakeUnits::Unit*> FakeUnits::find_locked(std::string_view unit) {
 
 Status FakeUnits::start_locked(std::string_view name, Unit& unit) {
   if (unit.fails) {
-    unit.status = {"failed", "failed", 0, unit.status.restarts};
+    unit.status = {"failed", "failed", 0, unit.status.restarts, kSinceMs};
     return fail(Code::precondition, std::format("unit {} failed to start", name),
                 std::format("journalctl -u {}", name));
   }
-  unit.status = {"active", "running", next_pid_++, unit.status.restarts};
+  unit.status = {"active", "running", next_pid_++, unit.status.restarts, kSinceMs};
   return {};
 }
 
@@ -42,7 +47,7 @@ Status FakeUnits::ensure_stopped(std::string_view unit) {
   TRY(enter("units.stop", unit));
   const std::lock_guard lock(mutex_);
   const auto it = units_.find(unit);
-  if (it != units_.end()) it->second.status = {"inactive", "dead", 0, 0};
+  if (it != units_.end()) it->second.status = {"inactive", "dead", 0, 0, kSinceMs};
   return {};
 }
 

@@ -25,7 +25,7 @@ class FakeUnits final : public Units {
  private:
   struct Unit {
     bool fails = false;
-    UnitStatus status{"inactive", "dead", 0, 0};
+    UnitStatus status{"inactive", "dead", 0, 0, 0};
   };
   Status enter(std::string_view call, std::string_view unit);
   Result<Unit*> find_locked(std::string_view unit);

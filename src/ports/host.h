@@ -23,6 +23,13 @@ class Prober {
                                    std::chrono::milliseconds timeout) = 0;
 };
 
+// One IPv4 route that leads somewhere: "10.101.0.0/16" by "ployz-wg".
+struct NetworkRoute {
+  std::string destination;
+  std::string device;
+  bool operator==(const NetworkRoute&) const = default;
+};
+
 class HostFacts {
  public:
   virtual ~HostFacts() = default;
@@ -30,6 +37,8 @@ class HostFacts {
   [[nodiscard]] virtual Result<std::vector<uint16_t>> listening_ports() = 0;
   [[nodiscard]] virtual Result<uint64_t> memory_free_bytes() = 0;
   [[nodiscard]] virtual Result<uint64_t> disk_free_bytes() = 0;
+  // Of the main table, in the kernel's order.
+  [[nodiscard]] virtual Result<std::vector<NetworkRoute>> routes() = 0;
 };
 
 }  // namespace ployz

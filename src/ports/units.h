@@ -13,7 +13,8 @@ struct UnitStatus {
   std::string active_state;  // "active", "inactive", "failed", "activating", …
   std::string sub_state;     // "running", "dead", …
   uint32_t main_pid = 0;     // 0: none
-  uint32_t restarts = 0;
+  uint32_t restarts = 0;       // by the init system, because it ended by itself
+  uint64_t since_ms = 0;       // when its state last changed, wall clock; 0: never
 };
 
 class Units {

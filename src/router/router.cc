@@ -99,6 +99,7 @@ void Router::Impl::on_caught_up() {
 
 Result<Json> Router::Impl::handle(const std::string& command, const Json& request) {
   if (command == "ping") return ping();
+  if (command == "status") return status();
   if (command == "flip") return flip(TRY(flip_request_from_json(request)));
   if (command == "step") return step(TRY(step_request_from_json(request)));
   return fail(Code::unsupported, std::format("the router does not know the command '{}'", command));

@@ -25,6 +25,19 @@ Result<Json> Router::Impl::ping() {
   return Json{{"version", version()}, {"serving", may_apply_ && !pending()}};
 }
 
+Result<Json> Router::Impl::status() {
+  RouterStatus now;
+  const Lock lock(mutex_);
+  now.version = version();
+  now.reads_the_store = caught_up_;
+  now.gateway = served_.sequences;
+  now.dns = dns_served_;
+  now.gateway_error = gateway_error_;
+  now.dns_error = dns_error_;
+  for (const auto& [name, error] : held_back_) now.held_back[name] = error.line();
+  return to_json(now);
+}
+
 std::string Router::Impl::missing(const FlipRequest& request) const {
   const NamespaceName& name = request.name_space;
   const auto entry = newest_.find(name);

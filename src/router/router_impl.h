@@ -8,6 +8,7 @@
 #include <mutex>
 #include <thread>
 
+#include "ports/router_status.h"
 #include "router/pass.h"
 #include "router/preparations.h"
 #include "router/projection.h"
@@ -28,6 +29,7 @@ struct Router::Impl {
 
   // router_commands.cc
   Result<Json> ping();
+  Result<Json> status();
   Result<Json> flip(const FlipRequest& request);
   Result<Json> step(const StepRequest& request);
   Status prepare(const StepRequest& request);

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "ports/router_status.h"
 #include "router/testing_ports.h"
 
 namespace ployz {
@@ -19,6 +20,28 @@ TEST(Router, ShowsNothingBeforeTheLogIsCompletelyRead) {
   EXPECT_TRUE(flip(*router, "shop", 5));
   EXPECT_EQ(world.gateway.sequence("shop"), 5u);
   EXPECT_TRUE(world.dns.shown.contains("web.shop"));
+}
+
+TEST(Router, TellsWhatIsServedAndWhatIsInTheWay) {
+  World world;
+  auto router = world.start();
+  router->on_commit(stored(commit("shop", "op1", {"10.0.0.2"}), 5));
+  const auto status = [&] {
+    const auto answer = router->handle("status", Json::object());
+    return answer ? router_status_from_json(*answer) : Result<RouterStatus>(fail(answer.error()));
+  };
+  ASSERT_TRUE(status());
+  EXPECT_FALSE(status()->reads_the_store);
+  router->on_caught_up();
+  ASSERT_TRUE(flip(*router, "shop", 5));
+  const NamespaceName shop("shop");
+  EXPECT_TRUE(status()->reads_the_store);
+  EXPECT_FALSE(status()->version.empty());
+  EXPECT_EQ(status()->gateway.at(shop), 5u);
+  EXPECT_EQ(status()->dns.at(shop), 5u);
+  EXPECT_EQ(status()->gateway_error, "");
+  RouterStatus all{"1", true, {{shop, 3}}, {{shop, 2}}, "gone", "away", {{shop, "no slot"}}};
+  EXPECT_EQ(router_status_from_json(to_json(all)), all);
 }
 
 TEST(Router, AwaitsTheServersOfTheNewestCommit) {

@@ -105,6 +105,12 @@ inline void check_host_facts(HostFacts& host, uint16_t listening) {
   EXPECT_TRUE(std::ranges::is_sorted(*ports));
   EXPECT_GT(host.memory_free_bytes().value_or(0), 0u);
   EXPECT_GT(host.disk_free_bytes().value_or(0), 0u);
+  const auto routes = host.routes();
+  ASSERT_TRUE(routes);
+  for (const NetworkRoute& route : *routes) {
+    EXPECT_TRUE(route.destination.contains('/')) << route.destination;
+    EXPECT_FALSE(route.device.empty());
+  }
 }
 
 }  // namespace ployz::contract

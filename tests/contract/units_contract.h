@@ -34,6 +34,7 @@ TEST_P(UnitsContract, StartedIsActiveWithAProcessAndStartingAgainKeepsIt) {
   ASSERT_TRUE(first);
   EXPECT_EQ(first->active_state, "active");
   EXPECT_NE(first->main_pid, 0u);
+  EXPECT_GT(first->since_ms, 1'600'000'000'000u);
   ASSERT_TRUE(units().ensure_started(unit()));
   EXPECT_EQ(units().status(unit())->main_pid, first->main_pid);
 }

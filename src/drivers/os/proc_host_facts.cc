@@ -2,9 +2,12 @@
 
 #include <sys/statvfs.h>
 
+#include <bit>
 #include <charconv>
+#include <cstdlib>
 #include <format>
 #include <fstream>
+#include <optional>
 #include <sstream>
 
 namespace ployz {
@@ -30,6 +33,31 @@ void add_port(const std::string& line, std::set<uint16_t>& ports) {
   const char* end = local.data() + local.size();
   const auto parsed = std::from_chars(local.data() + colon + 1, end, port, 16);
   if (parsed.ec == std::errc{} && parsed.ptr == end) ports.insert(port);
+}
+
+// A 32-bit word as /proc/net/route prints addresses: hexadecimal, in host order (little-endian).
+std::optional<uint32_t> address_word(const std::string& hex) {
+  uint32_t word = 0;
+  const char* end = hex.data() + hex.size();
+  const auto parsed = std::from_chars(hex.data(), end, word, 16);
+  if (hex.size() != 8 || parsed.ec != std::errc{} || parsed.ptr != end) return std::nullopt;
+  return word;
+}
+
+// One line of /proc/net/route: "ployz0 0000650A 00000000 0001 0 0 0 00FFFFFF 0 0 0".
+void add_route(const std::string& line, std::vector<NetworkRoute>& routes) {
+  constexpr unsigned long kUp = 1, kReject = 0x200;  // RTF_UP, RTF_REJECT of route(8)
+  std::istringstream fields(line);
+  std::string device, destination, gateway, flags, references, use, metric, mask;
+  if (!(fields >> device >> destination >> gateway >> flags >> references >> use >> metric >> mask))
+    return;
+  const auto network = address_word(destination);
+  const auto bits = address_word(mask);
+  const unsigned long set = std::strtoul(flags.c_str(), nullptr, 16);
+  if (!network || !bits || (set & kUp) == 0 || (set & kReject) != 0) return;
+  routes.push_back({std::format("{}.{}.{}.{}/{}", *network & 255, *network >> 8 & 255,
+                                *network >> 16 & 255, *network >> 24, std::popcount(*bits)),
+                    device});
 }
 
 }  // namespace
@@ -72,6 +100,18 @@ Result<uint64_t> ProcHostFacts::disk_free_bytes() {
                 std::format("cannot ask for the free space of {}", config_.disk.string()));
   }
   return static_cast<uint64_t>(info.f_bavail) * info.f_frsize;
+}
+
+Result<std::vector<NetworkRoute>> ProcHostFacts::routes() {
+  std::ifstream file(config_.proc / "net" / "route");
+  if (!file) {
+    return fail(Code::unavailable, std::format("cannot read {}/net/route", config_.proc.string()));
+  }
+  std::vector<NetworkRoute> routes;
+  std::string line;
+  std::getline(file, line);  // headings
+  while (std::getline(file, line)) add_route(line, routes);
+  return routes;
 }
 
 }  // namespace ployz

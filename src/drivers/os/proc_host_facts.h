@@ -22,6 +22,7 @@ class ProcHostFacts final : public HostFacts {
   Result<std::vector<uint16_t>> listening_ports() override;
   Result<uint64_t> memory_free_bytes() override;
   Result<uint64_t> disk_free_bytes() override;
+  Result<std::vector<NetworkRoute>> routes() override;
 
  private:
   const Config config_;

@@ -44,6 +44,7 @@ TEST_F(ProcHostFactsTest, SaysWhenProcIsNotThere) {
   EXPECT_EQ(facts.listening_ports().error().code, Code::unavailable);
   EXPECT_EQ(facts.memory_free_bytes().error().code, Code::unavailable);
   EXPECT_EQ(facts.disk_free_bytes().error().code, Code::unavailable);
+  EXPECT_EQ(facts.routes().error().code, Code::unavailable);
 }
 
 TEST_F(ProcHostFactsTest, ReadsMemoryAndDisk) {
@@ -51,6 +52,21 @@ TEST_F(ProcHostFactsTest, ReadsMemoryAndDisk) {
   ProcHostFacts facts({proc_, proc_, {}});
   EXPECT_EQ(facts.memory_free_bytes(), 50u << 10);
   EXPECT_GT(facts.disk_free_bytes().value(), 0u);
+}
+
+TEST_F(ProcHostFactsTest, ReadsRoutes) {
+  write("net/route",
+        "Iface\tDestination\tGateway\tFlags\tRefCnt\tUse\tMetric\tMask\tMTU\tWindow\tIRTT\n"
+        "eth0\t00000000\t010011AC\t0003\t0\t0\t0\t00000000\t0\t0\t0\n"
+        "wg\t0000650A\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0\n"
+        "ployz0\t0001650A\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n"
+        "*\t0002650A\t00000000\t0201\t0\t0\t0\t00FFFFFF\t0\t0\t0\n"
+        "garbage\n");
+  ProcHostFacts facts({proc_, proc_, {}});
+  EXPECT_EQ(facts.routes(),
+            (std::vector<NetworkRoute>{{"0.0.0.0/0", "eth0"},
+                                    {"10.101.0.0/16", "wg"},
+                                    {"10.101.1.0/24", "ployz0"}}));
 }
 
 }  // namespace

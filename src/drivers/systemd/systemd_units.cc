@@ -179,6 +179,8 @@ Result<UnitStatus> SystemdUnits::status(std::string_view unit) {
     UnitStatus status;
     status.active_state = proxy->getProperty("ActiveState").onInterface(kUnit).get<std::string>();
     status.sub_state = proxy->getProperty("SubState").onInterface(kUnit).get<std::string>();
+    status.since_ms = proxy->getProperty("StateChangeTimestamp").onInterface(kUnit)
+                          .get<uint64_t>() / 1000;  // microseconds
     if (unit.ends_with(".service")) {
       status.main_pid = proxy->getProperty("MainPID").onInterface(kServiceInterface).get<uint32_t>();
       status.restarts =
