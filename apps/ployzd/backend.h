@@ -2,6 +2,8 @@
 #pragma once
 
 #include "api/service.h"
+#include "base/patience.h"
+#include "doctor/diagnose.h"
 #include "node.h"
 
 namespace ployz {
@@ -27,6 +29,7 @@ class Backend : public ApiService {
   Result<bool> mesh_start(const EventSink& events) override;
   Status mesh_destroy(bool force, const EventSink& events) override;
   Result<std::vector<RttReport>> machine_rtt() override;
+  Result<DoctorReport> doctor(const std::vector<std::string>& machines) override;
   Result<Plan> deploy_preview(const DeployRequest& request) override;
   Result<Operation> deploy(const DeployRequest& request, const EventSink& events,
                            std::stop_token cancel) override;
@@ -72,7 +75,12 @@ class Backend : public ApiService {
 
   [[nodiscard]] Progress progress_to(const EventSink& events);
 
+  // What of the view is the store's; `store_silent` when it does not answer in time.
+  void read_store(const std::shared_ptr<Member>& member,
+                  std::chrono::steady_clock::time_point began, ClusterView& view);
+
   Node& node_;
+  Patience patience_;
 };
 
 }  // namespace ployz

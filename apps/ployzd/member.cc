@@ -30,6 +30,8 @@ class NatsMember final : public Member {
              std::unique_ptr<NatsConnection> connection, std::unique_ptr<StepJournal> journal,
              std::unique_ptr<Transfers> transfers, const LocalDrivers& drivers)
       : identity_(std::move(identity)),
+        drivers_(drivers),
+        units_(units_of(config)),
         connection_(std::move(connection)),
         commits_(*connection_),
         records_(*connection_),
@@ -59,8 +61,10 @@ class NatsMember final : public Member {
       });
     }
     service_ = TRY(rpc_.serve(identity_.machine.id, Target::agent,
-                              [this](const std::string& command, const Json& request) {
+                              [this](const std::string& command,
+                                     const Json& request) -> Result<Json> {
                                 if (auto done = streams_.handle(command, request)) return *done;
+                                if (command == kCheckup) return to_json(checkup());
                                 return MeshAgent::knows(command) ? mesh_.handle(command, request)
                                                                  : agent_.handle(command, request);
                               }));
@@ -74,6 +78,14 @@ class NatsMember final : public Member {
   MachineRpc& rpc() override { return rpc_; }
   Transfers& transfers() override { return *transfers_; }
   Admissions& admissions() override { return admissions_; }
+  Checkup checkup() override {
+    Volumes* const volumes = drivers_.storage.volumes();
+    CheckupConfig config{identity_.machine.id, identity_.epoch, units_};
+    // The pool in a file is made when it can be; a machine without one lacks nothing.
+    if (volumes == nullptr) std::erase(config.units, unit::kPool);
+    return examine(config, {drivers_.containers, volumes, drivers_.units, drivers_.overlay,
+                            drivers_.host, drivers_.clock});
+  }
 
  private:
   // Until they are there; from then on nats-server keeps them up by itself.
@@ -91,6 +103,15 @@ class NatsMember final : public Member {
     return {config.zfs_transfer_port};
   }
 
+  // What a member runs, beside this very daemon.
+  static std::vector<std::string> units_of(const Config& config) {
+    std::vector<std::string> units{unit::kDaemon,  unit::kDocker,    unit::kNats,  unit::kHaproxy,
+                                   unit::kKnot,    unit::kWireguard, unit::kRouter};
+    const StorageConfig& storage = config.storage;
+    if (storage.zfs_root.empty() && storage.btrfs_root.empty()) units.emplace_back(unit::kPool);
+    return units;
+  }
+
   static uint32_t overcommit_permille(double ratio) {
     return static_cast<uint32_t>(std::lround(ratio * 1000));
   }
@@ -103,6 +124,8 @@ class NatsMember final : public Member {
   }
 
   Identity identity_;
+  const LocalDrivers drivers_;
+  const std::vector<std::string> units_;
   std::unique_ptr<NatsConnection> connection_;
   NatsCommitLog commits_;
   NatsKeyValue records_;

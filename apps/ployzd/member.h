@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "agent/agent.h"
+#include "doctor/checkup.h"
 #include "engine/engine.h"
 #include "identity.h"
 #include "mesh/admissions.h"
@@ -54,6 +55,8 @@ class Member {
   [[nodiscard]] virtual MachineRpc& rpc() = 0;
   [[nodiscard]] virtual Transfers& transfers() = 0;
   [[nodiscard]] virtual Admissions& admissions() = 0;
+  // What this machine says of itself, as its agent answers it to others.
+  [[nodiscard]] virtual Checkup checkup() = 0;
 };
 
 [[nodiscard]] ClusterConfig cluster_config(const Config& config);

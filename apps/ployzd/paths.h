@@ -37,6 +37,8 @@ inline constexpr auto kKnot = "ployz-knot.service";
 inline constexpr auto kWireguard = "ployz-wireguard.service";
 inline constexpr auto kRouter = "ployz-router.service";
 inline constexpr auto kPool = "ployz-pool.service";
+inline constexpr auto kDaemon = "ployzd.service";
+inline constexpr auto kDocker = "docker.service";
 }  // namespace unit
 
 }  // namespace ployz

@@ -142,6 +142,12 @@ Result<Json> ApiClient::change(HttpRequest request, const EventSink& events) con
                 {});
 }
 
+Result<Json> ApiClient::doctor(const std::vector<std::string>& machines) const {
+  std::string names;
+  for (const std::string& machine : machines) names += (names.empty() ? "" : ",") + machine;
+  return get("/v1/doctor?machines=" + escaped(names));
+}
+
 Result<Json> ApiClient::namespace_inspect(std::string_view name) const {
   return get("/v1/namespaces/" + escaped(name));
 }

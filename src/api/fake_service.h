@@ -118,6 +118,12 @@ class FakeService : public ApiService {
     return answer(state_report);
   }
   Result<std::vector<RttReport>> machine_rtt() override { return answer(rtt_list); }
+  DoctorReport doctor_report;
+  std::vector<std::string> examined;  // as doctor was asked
+  Result<DoctorReport> doctor(const std::vector<std::string>& machines) override {
+    examined = machines;
+    return answer(doctor_report);
+  }
   std::optional<ChangeRequest> changed;
   std::optional<OperationId> applied;  // of a prepared plan
   VolumesReport volumes_report;

@@ -68,6 +68,14 @@ RttReport pair() {
   return report;
 }
 
+DoctorReport examination() {
+  return {{"m1", "m2"},
+          {{Severity::error, "unit", "m2", "ployz-knot.service is inactive (dead)",
+            "systemctl start ployz-knot.service", "m2"},
+           {Severity::warning, "operation", "", "operation op-9 is committed", "ployzctl op ls",
+            ""}}};
+}
+
 void expect_golden(const std::string& name, const Json& json) {
   const std::filesystem::path path = "src/api/testdata/" + name + ".json";
   const std::string text = json.dump(2) + "\n";
@@ -84,6 +92,7 @@ TEST(MachineTypes, Goldens) {
   expect_golden("admit_request", to_json(AdmitRequest{record(), "web-1"}));
   expect_golden("machine_report_silent", to_json(silent()));
   expect_golden("rtt_report", to_json(pair()));
+  expect_golden("doctor_report", to_json(examination()));
 }
 
 TEST(MachineTypes, AdmitRequestIsReadStrictly) {
@@ -195,6 +204,16 @@ TEST_F(MachineRoutes, StandbyAndInService) {
   EXPECT_EQ(service_.in_service, "m1");
 }
 
+TEST_F(MachineRoutes, DoctorOfAllAndOfSome) {
+  service_.doctor_report = examination();
+  const auto all = client().doctor({});
+  ASSERT_TRUE(all) << all.error().line();
+  EXPECT_EQ(*all, to_json(examination()));
+  EXPECT_TRUE(service_.examined.empty());
+  ASSERT_TRUE(client().doctor({"m1", "a&b"}));
+  EXPECT_EQ(service_.examined, (std::vector<std::string>{"m1", "a&b"}));
+}
+
 TEST_F(MachineRoutes, ErrorsOfTheServiceArriveWhole) {
   service_.error = Error{Code::exists, Effect::none, "m2 is a member already", "machine ls", {}};
   EXPECT_EQ(client().self_record().error(), *service_.error);
@@ -203,6 +222,7 @@ TEST_F(MachineRoutes, ErrorsOfTheServiceArriveWhole) {
   EXPECT_EQ(client().mesh_join(to_json(bundle()), listen()).error(), *service_.error);
   EXPECT_EQ(client().mesh_destroy(false, listen()).error(), *service_.error);
   EXPECT_EQ(client().machine_rtt().error(), *service_.error);
+  EXPECT_EQ(client().doctor({}).error(), *service_.error);
   // A bundle of another version is refused before the service sees it.
   service_.joined.reset();
   Json newer = to_json(bundle());

@@ -21,6 +21,7 @@ constexpr ApiRoute kRoutes[] = {
     {"POST", "/v1/mesh/start", false, handlers::mesh_start},
     {"POST", "/v1/mesh/destroy", false, handlers::mesh_destroy},
     {"GET", "/v1/rtt", false, handlers::machine_rtt},
+    {"GET", "/v1/doctor", false, handlers::doctor},
     {"POST", "/v1/deploy", false, handlers::deploy},
     {"POST", "/v1/deploy/preview", false, handlers::deploy_preview},
     {"POST", "/v1/changes", false, handlers::change},

@@ -1,4 +1,6 @@
 // Handlers of machines that enter and leave a network.
+#include <ranges>
+
 #include "api/routes.h"
 #include "base/ulid.h"
 
@@ -24,6 +26,16 @@ Status machine_rtt(RouteContext& c) {
   Json pairs = Json::array();
   for (const RttReport& report : TRY(c.service.machine_rtt())) pairs.push_back(to_json(report));
   c.response.reply(200, {{"pairs", std::move(pairs)}});
+  return {};
+}
+
+// Query: machines, names or ids separated by commas; absent: all, and the cluster.
+Status doctor(RouteContext& c) {
+  std::vector<std::string> machines;
+  for (const auto part : std::views::split(query_text(c.request, "machines"), ',')) {
+    if (!part.empty()) machines.emplace_back(std::string_view(part));
+  }
+  c.response.reply(200, to_json(TRY(c.service.doctor(machines))));
   return {};
 }
 

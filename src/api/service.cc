@@ -32,6 +32,9 @@ Result<StateReport> ApiService::machine_in_service(const std::string&, bool) {
   return not_here("machine activate");
 }
 Result<std::vector<RttReport>> ApiService::machine_rtt() { return not_here("machine rtt"); }
+Result<DoctorReport> ApiService::doctor(const std::vector<std::string>&) {
+  return not_here("doctor");
+}
 Result<std::vector<DistributeReport>> ApiService::image_distribute(const DistributeRequest&,
                                                                    const EventSink&,
                                                                    std::stop_token) {

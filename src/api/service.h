@@ -17,6 +17,7 @@
 
 #include "api/types.h"
 #include "base/result.h"
+#include "doctor/finding.h"
 #include "model/operation.h"
 #include "plan/change_request.h"
 #include "plan/deploy.h"
@@ -86,6 +87,10 @@ class ApiService {
   [[nodiscard]] virtual Status mesh_destroy(bool force, const EventSink& events);
   // Every ordered pair of machines that answer, measured now over the overlay.
   [[nodiscard]] virtual Result<std::vector<RttReport>> machine_rtt();
+  // What is wrong with these machines (by name or id), or with all of them and the cluster. Changes
+  // nothing; a machine or a store that is silent is a finding, within two seconds. `not_found`: there
+  // is no such machine.
+  [[nodiscard]] virtual Result<DoctorReport> doctor(const std::vector<std::string>& machines);
 
   // Engine::preview and Engine::run of the request. `cancel` is requested by the abort route, never
   // by a client that went away. The first event is sent as soon as the operation has an id.

@@ -27,6 +27,7 @@ namespace ployz::cli {
 [[nodiscard]] CommandSpec logs_command();
 [[nodiscard]] CommandSpec exec_command();
 [[nodiscard]] CommandSpec status_command();
+[[nodiscard]] CommandSpec doctor_command();
 [[nodiscard]] CommandSpec context_command();
 [[nodiscard]] CommandSpec dev_command();
 [[nodiscard]] CommandSpec completion_command();

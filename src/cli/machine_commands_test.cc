@@ -35,6 +35,44 @@ TEST_F(CliTest, MachineLsMarksTheSilentWithTheReason) {
   EXPECT_TRUE(host_.out.contains("unknown")) << host_.out;
 }
 
+TEST_F(CliTest, DoctorListsFindingsWithTheCommandsInFull) {
+  service_.doctor_report.machines = {"m1", "m2"};
+  EXPECT_EQ(run({"doctor"}), 0) << host_.err;
+  EXPECT_EQ(host_.out, "nothing is wrong with 2 machines\n");
+  EXPECT_EQ(run({"doctor", "--plain"}), 0);
+  EXPECT_EQ(host_.out, "");
+  service_.doctor_report.findings = {
+      {Severity::warning, "prepared", "", "prepared plan op-5 expired 5 min ago",
+       "ployzctl branch prepare --help", ""}};
+  EXPECT_EQ(run({"doctor"}), 0) << "a warning is no error";
+  service_.doctor_report.findings.insert(
+      service_.doctor_report.findings.begin(),
+      {Severity::error, "unit", "m2", "ployz-haproxy.service is inactive (dead), and so is much else",
+       "systemctl start ployz-haproxy.service", "m2"});
+  host_.columns = 50;
+  EXPECT_EQ(run({"doctor", "m2", "m1"}), 1);
+  EXPECT_EQ(service_.examined, (std::vector<std::string>{"m2", "m1"}));
+  EXPECT_TRUE(host_.out.contains("on m2: systemctl start ployz-haproxy.service\n")) << host_.out;
+  EXPECT_TRUE(host_.out.contains("…")) << host_.out;
+  EXPECT_TRUE(host_.out.contains("1 errors, 1 warnings on 2 machines\n")) << host_.out;
+  for (size_t at = 0, end = 0; at < host_.out.find("what to run"); at = end + 1) {
+    end = host_.out.find('\n', at);
+    EXPECT_LE(columns_of(std::string_view(host_.out).substr(at, end - at)), 50u) << host_.out;
+  }
+  EXPECT_EQ(run({"doctor", "--plain"}), 1);
+  EXPECT_TRUE(host_.out.starts_with("error\tm2\tployz-haproxy.service is inactive (dead), and so is "
+                                    "much else\tm2\tsystemctl start ployz-haproxy.service\n"))
+      << host_.out;
+  EXPECT_EQ(run({"doctor", "--json"}), 1);
+  EXPECT_EQ(document()["findings"][0]["run_on"], "m2");
+  service_.machine_list = {machine("01arz3ndektsv4rrffq69g5fa1", "m1"),
+                           machine("01arz3ndektsv4rrffq69g5fa2", "m2")};
+  EXPECT_EQ(run({"__complete", "--", "doctor", ""}), 0);
+  EXPECT_EQ(host_.out, "m1\nm2\n");
+  EXPECT_EQ(run({"__complete", "--", "doctor", "m1", "m"}), 0);
+  EXPECT_EQ(host_.out, "m1\nm2\n");
+}
+
 TEST_F(CliTest, RttIsAMatrixOfFewAndAListOfMany) {
   for (int i = 0; i < 9; ++i)
     service_.machine_list.push_back(

@@ -45,7 +45,7 @@ const CommandSpec& command_tree() {
                      branch_command(), promote_command(), rollback_command(), migrate_command(),
                      fork_volume_command(), volume_command(), namespace_command(), log_command(), show_command(), ps_command(), op_command(),
                      image_command(), logs_command(), exec_command(), status_command(),
-                     context_command(), dev_command(), completion_command()}};
+                     doctor_command(), context_command(), dev_command(), completion_command()}};
     for (auto& command : internal_commands()) root.children.push_back(std::move(command));
     return root;
   }();
