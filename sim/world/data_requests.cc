@@ -183,6 +183,10 @@ std::string describe(const Request& request) {
                    return std::format("namespace rm {}{}", rm.name_space.str(),
                                       rm.volumes ? " --volumes" : "");
                  },
+                 [](const EvacuateRequest& evacuate) {
+                   return std::format("evacuate {} from {}", evacuate.name_space.str(),
+                                      evacuate.machine.str());
+                 },
                  [](const auto& change) { return to_text(to_json(ChangeRequest(change))); }},
       request);
 }

@@ -35,7 +35,7 @@ namespace ployz {
 
 using Request =
     std::variant<DeployRequest, NamespaceRmRequest, BranchRequest, ForkVolumeRequest,
-                 MigrateRequest, PromoteRequest, RollbackRequest, VolumeSnapshotRequest,
+                 MigrateRequest, EvacuateRequest, PromoteRequest, RollbackRequest, VolumeSnapshotRequest,
                  VolumeRmRequest, VolumePruneRequest>;
 
 // A plan that was saved to be applied later, exactly as it is.

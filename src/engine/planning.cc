@@ -125,6 +125,13 @@ Entry entry_of(const MigrateRequest& request) {
   return entry;
 }
 
+Entry entry_of(const EvacuateRequest& request) {
+  Entry entry{"drain", request.name_space};
+  entry.images = images_of({request.name_space});
+  entry.plan = planned_by(plan_evacuate, request);
+  return entry;
+}
+
 Entry entry_of(const PromoteRequest& request) {
   Entry entry{"promote", request.target, &request.from};
   entry.images = images_of({request.from, request.target});

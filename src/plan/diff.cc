@@ -92,6 +92,10 @@ void keep_wanted(ServiceDiff& diff, std::vector<CommittedInstance> healthy,
       diff.gone.push_back({std::move(instance), "moves to " + wish.home->name, true, true});
       continue;
     }
+    if (wish.left != nullptr && instance.machine == wish.left->id) {
+      diff.gone.push_back({std::move(instance), "leaves " + wish.left->name, true, true});
+      continue;
+    }
     const uint32_t nth = on_machine[instance.machine]++;
     ranked.push_back({std::move(instance), nth});
   }
@@ -165,8 +169,9 @@ Result<ServiceDiff> diff_service(Service service, const CommittedService* previo
     diff.gone = std::move(standing.gone);
     if (diff.revision == previous->revision && wish.replace.empty()) {
       keep_wanted(diff, std::move(standing.healthy), snapshot, wish);
-      const auto moved = std::ranges::find_if(
-          diff.gone, [](const GoneInstance& gone) { return gone.why.starts_with("moves to "); });
+      const auto moved = std::ranges::find_if(diff.gone, [](const GoneInstance& gone) {
+        return gone.why.starts_with("moves to ") || gone.why.starts_with("leaves ");
+      });
       if (moved != diff.gone.end()) diff.why = moved->why;
     } else {
       diff.why = wish.replace;

@@ -41,6 +41,7 @@ struct ServiceDiff {
 // What more is wanted of a service than its spec says.
 struct ServiceWish {
   const Machine* home = nullptr;  // every instance has to stand there
+  const Machine* left = nullptr;  // no instance may stand there any more
   std::string replace;            // why none may stay; empty: they may
   std::string why;                // that machine, for the preview
   bool volumes = false;           // so all stand on one machine, which has a pool

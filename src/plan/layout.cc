@@ -127,6 +127,8 @@ Result<ServiceLayout> LayoutBuilder::lay_out(const Service& service,
                                              const CommittedService* previous, ServiceWish wish) {
   Eligible eligible = TRY(eligible_machines(service, snapshot_));
   restrict_to(eligible, service, wish, snapshot_);
+  // Some of the machines it is pinned to are enough for what has to leave another of them.
+  if (wish.left != nullptr && !eligible.machines.empty()) eligible.refused.reset();
   if (previous == nullptr && eligible.refused) return fail(*eligible.refused);
   const std::string& exactly = service.container.image_id;
   const ResolvedImage image = TRY(resolve_image(
@@ -137,6 +139,9 @@ Result<ServiceLayout> LayoutBuilder::lay_out(const Service& service,
   ServiceLayout layout;
   layout.diff = TRY(diff_service(std::move(resolved), previous, eligible, snapshot_, wish));
   const ServiceDiff& diff = layout.diff;
+  // One on every machine needs one machine, or leaving this one is the end of it.
+  const bool last_one = service.placement.global && wish.left != nullptr && diff.kept.empty();
+  if (last_one && eligible.refused) return fail(*eligible.refused);
   // What runs as it should stays, wherever that is.
   if (diff.missing == 0) return layout;
   if (eligible.refused) return fail(*eligible.refused);
@@ -151,7 +156,11 @@ Result<ServiceLayout> LayoutBuilder::lay_out(const Service& service,
                               diff.missing,
                               per_machine(diff.kept),
                               leaving(diff.gone),
-                              one_per_machine(diff.service)};
+                              one_per_machine(diff.service),
+                              // Who is made to go must find room; who is deployed asked for it.
+                              wish.left == nullptr
+                                  ? 0
+                                  : service.container.resources.memory_bytes.value_or(0)};
   Spread spread = TRY(place(request, snapshot_, load_));
   layout.excluded = std::move(spread.excluded);
   if (wish.home != nullptr) {

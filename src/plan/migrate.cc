@@ -3,14 +3,12 @@
 #include <set>
 
 #include "plan/carry_over.h"
+#include "plan/moving.h"
 #include "plan/participants.h"
 #include "plan/planners.h"
 #include "plan/volume_layout.h"
 
 namespace ployz {
-namespace {
-
-// The service, the volumes it mounts, the services that mount these, and so on: none can be left.
 std::set<ServiceName> moving_together(const Commit& commit, const ServiceName& first,
                                       std::set<VolumeName>& volumes) {
   std::set<ServiceName> services{first};
@@ -55,8 +53,6 @@ Status check_pools(const Commit& commit, const std::set<VolumeName>& volumes, co
   }
   return {};
 }
-
-}  // namespace
 
 Result<Plan> plan_migrate(const MigrateRequest& request, const Snapshot& snapshot,
                           const PlanIdentity& identity) {

@@ -31,6 +31,7 @@ Result<ServiceWish> wish_for(const NextState& next, const Service& service,
   wish.replace = volumes.replaces(service);
   wish.home = TRY(volumes.home_of(service));
   wish.why = "where its volumes are";
+  if (next.left) wish.left = find_machine(snapshot, *next.left);
   const auto moved = next.moved.find(service.name);
   if (moved != next.moved.end()) {
     wish.home = find_machine(snapshot, moved->second);

@@ -54,6 +54,8 @@ struct NextState {
   std::set<ServiceName> untouched;  // carried over from the newest commit, unseen
   // Of services whose instances have to stand on this machine, wherever they are now.
   std::map<ServiceName, MachineId> moved;
+  // No instance of a service that is touched may stay there.
+  std::optional<MachineId> left;
   // Volumes that are named. Those of the newest commit that are not stay mapped.
   std::vector<WantedVolume> volumes;
   std::string manifest_digest;

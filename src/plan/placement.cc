@@ -106,6 +106,20 @@ std::vector<Candidate> candidates_of(const SpreadRequest& request, const Snapsho
   return candidates;
 }
 
+// Those that have not the memory for one more.
+void drop_full(const SpreadRequest& request, std::vector<Candidate>& candidates,
+               std::vector<std::string>& excluded) {
+  std::erase_if(candidates, [&](const Candidate& candidate) {
+    const bool full = candidate.memory_free < request.memory_bytes;
+    if (full) {
+      excluded.push_back(std::format("{} has {} bytes of memory free, and {} are needed",
+                                     candidate.machine->name, candidate.memory_free,
+                                     request.memory_bytes));
+    }
+    return full;
+  });
+}
+
 // Empty unless somebody has the image and who should run it has not.
 std::string distribute_hint(const SpreadRequest& request) {
   const ResolvedImage& image = *request.image;
@@ -205,12 +219,14 @@ Result<Spread> place(const SpreadRequest& request, const Snapshot& snapshot, Loa
     return spread;
   }
   for (uint32_t i = 0; i < request.count; ++i) {
+    drop_full(request, candidates, excluded);
     const auto best = std::ranges::min_element(candidates, {}, &Candidate::rank);
     if (best == candidates.end() || (request.one_per_machine && best->of_service > 0)) {
       return does_not_fit(request, excluded);
     }
     placed.push_back({best->machine, reason_for(*best, candidates, *request.service)});
     ++best->of_service;
+    best->memory_free -= std::min(best->memory_free, request.memory_bytes);
     ++best->in_all;
     ++load[best->machine->id];
   }

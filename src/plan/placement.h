@@ -59,6 +59,7 @@ struct SpreadRequest {
   Load kept;                     // instances of the service that stay
   Load previous;                 // those that go: their machines are preferred
   bool one_per_machine = false;  // host network with ports
+  uint64_t memory_bytes = 0;     // that must be free for each; 0: not looked at
 };
 
 struct Spread {

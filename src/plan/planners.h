@@ -29,6 +29,10 @@ namespace ployz {
 // The service's instances and the volumes it mounts; services that mount one of these move along.
 [[nodiscard]] Result<Plan> plan_migrate(const MigrateRequest& request, const Snapshot& snapshot,
                                         const PlanIdentity& identity);
+// See the request. `precondition` naming what fits nowhere. The machine should not be `active` any more,
+// or others of its instances would come back there.
+[[nodiscard]] Result<Plan> plan_evacuate(const EvacuateRequest& request, const Snapshot& snapshot,
+                                         const PlanIdentity& identity);
 // Images, commands and environment of the branch; names, placement, routes and published ports of the
 // target where it has the service. Services that the branch has not are removed. Volumes that only the
 // branch has are taken. `routes`: services as a manifest beside [promote] writes them, whose placement,

@@ -55,6 +55,14 @@ struct MigrateRequest {
   std::string to;  // a machine's name or id
 };
 
+// A step of a drain: services without volumes stand elsewhere before they stop on the machine, and
+// volumes that nobody mounts move. Services with volumes are migrated.
+struct EvacuateRequest {
+  NamespaceName name_space;
+  MachineId machine;
+  std::vector<ServiceName> only;  // for questions: these services and no volume; empty: all of it
+};
+
 struct PromoteRequest {
   NamespaceName from;
   NamespaceName target;
