@@ -44,6 +44,7 @@ enum class Count : size_t {
   volume_snapshots,
   prunes,
   removed_volumes,
+  drained,
   writes,
   receives,
   cut_streams,
@@ -59,7 +60,8 @@ inline constexpr std::array<std::string_view, kCounts> kCountNames{
     "hangs",      "unknown writes", "refused calls", "ctrl-c",           "partitions",
     "machine pauses", "machine deaths", "cut calls", "gateway switches",
     "branches", "forks", "migrations", "promotes", "rollbacks", "volume snapshots", "prunes",
-    "removed volumes", "writes", "receives", "cut streams", "full pools", "thread switches"};
+    "removed volumes", "drained", "writes", "receives", "cut streams", "full pools",
+    "thread switches"};
 
 class Counts {
  public:

@@ -55,9 +55,12 @@ void Operators::one_command(Random& random) {
   const NamespaceName& name_space = namespaces_[random.below(namespaces_.size())];
   // An operator may give a dead machine up at any moment.
   if (random.below(8) == 0) world_.forget_the_dead();
-  switch (random.below(18)) {
+  switch (random.below(20)) {
     case 0:
       return remove(random, name_space);
+    case 18:
+    case 19:
+      return change_machine(random);
     case 1:
     case 2:
     case 3:
@@ -202,6 +205,7 @@ void Operators::resume_or_abort(Random& random) {
 }
 
 void Operators::settle() {
+  end_drains();
   // With a dead machine in the network not everything can be settled, but nothing may be claimed
   // that is not so.
   if (world_.living().size() < world_.machines.size()) {

@@ -23,6 +23,11 @@ class Operators {
   void one_command(Random& random);
   void deploy(Random& random, const NamespaceName& name_space);
   void remove(Random& random, const NamespaceName& name_space);
+  // A machine is drained, put on standby or back in service.
+  void change_machine(Random& random);
+  void drain(Random& random, const Machine& machine);
+  // Drained machines are empty; then all take part again.
+  void end_drains();
   void move_data(Random& random);
   void prepare_and_apply(Random& random, const Request& request);
   Answer ask(Random& random, const Request& request, std::optional<uint64_t> cancel);

@@ -1,0 +1,80 @@
+// Operators that drain machines, put them on standby and back in service.
+#include <format>
+
+#include "mesh/machine_drain.h"
+#include "mesh/machine_state.h"
+#include "sim/world/operators.h"
+
+namespace ployz::sim {
+namespace {
+
+Json state_of(const Record& record) {
+  const auto json = parse_json(record.value);
+  return json ? (*json)["state"] : Json();
+}
+
+}  // namespace
+
+void Operators::change_machine(Random& random) {
+  const Machine machine = any_machine(random).self();
+  const uint64_t what = random.below(5);
+  if (what < 3) return drain(random, machine);
+  const MachineState to = what == 3 ? MachineState::standby : MachineState::active;
+  SimMachine& through = any_machine(random);
+  const Daemon* daemon = through.daemon();
+  if (daemon == nullptr) return;
+  (void)world_.execute(
+      through, std::format("{} {}", machine.name, to_string(to)),
+      [this, id = machine.id, to, daemon](Engine&, std::stop_token) -> Result<Operation> {
+        TRY(change_machine_state(world_.store, *daemon->clock, id, to));
+        return Operation{};
+      });
+}
+
+// Its operations are answers of their own: the last one is what is told, the journal has the others.
+void Operators::drain(Random& random, const Machine& machine) {
+  SimMachine& through = any_machine(random);
+  const Daemon* daemon = through.daemon();
+  if (daemon == nullptr) return;
+  auto drained = std::make_shared<bool>(false);
+  Answer answer = world_.execute(
+      through, "drain " + machine.name,
+      [this, name = machine.name, daemon, drained](Engine& engine,
+                                                   std::stop_token stop) -> Result<Operation> {
+        MachineDrain drain({engine, world_.store, *daemon->clock, *daemon->entropy});
+        const DrainReport report = TRY(drain.run(name, {}, stop));
+        *drained = report.end == DrainReport::End::drained;
+        if (report.steps.empty()) return Operation{};
+        return engine.operation(report.steps.back().operation);
+      },
+      maybe_cancel(random));
+  // Facts were asked for again since its last plan.
+  answer.prepared = true;
+  if (!answer.lost && answer.result && !answer.result->id.empty()) told(answer);
+  if (*drained) world_.trace.counts.add(Count::drained);
+}
+
+void Operators::end_drains() {
+  for (const Record& record : world_.store.records(Bucket::machines)) {
+    if (state_of(record) != "drained") continue;
+    for (const auto& [name, entry] : world_.newest()) {
+      if (entry.commit.removed) continue;
+      for (const CommittedService& service : entry.commit.services) {
+        for (const CommittedInstance& instance : service.instances) {
+          if (instance.machine.str() != record.key) continue;
+          world_.trace.violation(std::format("machine {} is drained, and commit {} of {} has {} there",
+                                             record.key, entry.sequence, name.str(),
+                                             instance.id.str()));
+        }
+      }
+    }
+  }
+  for (const Record& record : world_.store.records(Bucket::machines)) {
+    auto json = parse_json(record.value);
+    if (!json || state_of(record) == "active") continue;
+    (*json)["state"] = "active";
+    (void)world_.store.update(Bucket::machines, record.key, to_text(*json), record.revision);
+  }
+}
+
+}  // namespace ployz::sim
