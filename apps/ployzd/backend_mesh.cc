@@ -174,18 +174,6 @@ Status Backend::machine_withdraw(const MachineId& machine) {
   return TRY(node_.member())->admissions().withdraw(machine);
 }
 
-Result<StateReport> Backend::machine_standby(const StandbyRequest& request) {
-  const auto member = TRY(node_.member());
-  return put_on_standby(request, TRY(member->engine().stored()), member->records(),
-                        node_.drivers().clock);
-}
-
-Result<StateReport> Backend::machine_in_service(const std::string& machine, bool preview) {
-  const auto member = TRY(node_.member());
-  return put_in_service(machine, preview, TRY(member->engine().stored()), member->records(),
-                        node_.drivers().clock);
-}
-
 Result<std::vector<RttReport>> Backend::machine_rtt() {
   const auto member = TRY(node_.member());
   const Roster roster = TRY(read_roster(member->records()));

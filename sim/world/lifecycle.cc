@@ -18,8 +18,8 @@ Json state_of(const Record& record) {
 void Operators::change_machine(Random& random) {
   const Machine machine = any_machine(random).self();
   const uint64_t what = random.below(5);
-  if (what < 3) return drain(random, machine);
-  const MachineState to = what == 3 ? MachineState::standby : MachineState::active;
+  if (what < 2) return drain(random, machine);
+  const MachineState to = what == 2 ? MachineState::standby : MachineState::active;
   SimMachine& through = any_machine(random);
   const Daemon* daemon = through.daemon();
   if (daemon == nullptr) return;

@@ -55,11 +55,10 @@ void Operators::one_command(Random& random) {
   const NamespaceName& name_space = namespaces_[random.below(namespaces_.size())];
   // An operator may give a dead machine up at any moment.
   if (random.below(8) == 0) world_.forget_the_dead();
-  switch (random.below(20)) {
+  switch (random.below(19)) {
     case 0:
       return remove(random, name_space);
     case 18:
-    case 19:
       return change_machine(random);
     case 1:
     case 2:

@@ -287,6 +287,14 @@ Result<Json> ApiClient::machine_in_service(std::string_view machine, bool previe
       "POST", std::format("/v1/machines/{}/in-service?preview={}", escaped(machine), preview)));
 }
 
+Result<Json> ApiClient::machine_drain_preview(std::string_view machine) const {
+  return get(std::format("/v1/machines/{}/drain", escaped(machine)));
+}
+
+Result<Json> ApiClient::machine_drain(std::string_view machine, const EventSink& events) const {
+  return change(request_of("POST", std::format("/v1/machines/{}/drain", escaped(machine))), events);
+}
+
 Result<Json> ApiClient::mesh_join(const Json& bundle, const EventSink& events) const {
   return change(json_request("/v1/mesh/join", bundle), events);
 }

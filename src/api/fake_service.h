@@ -117,6 +117,17 @@ class FakeService : public ApiService {
     state_report.preview = preview;
     return answer(state_report);
   }
+  std::optional<std::string> drained;
+  DrainReport drain_report;
+  Result<DrainReport> machine_drain_preview(const std::string&) override {
+    return answer(drain_report);
+  }
+  Result<DrainReport> machine_drain(const std::string& machine, const EventSink& sink,
+                                    std::stop_token) override {
+    drained = machine;
+    tell(sink);
+    return answer(drain_report);
+  }
   Result<std::vector<RttReport>> machine_rtt() override { return answer(rtt_list); }
   DoctorReport doctor_report;
   std::vector<std::string> examined;  // as doctor was asked

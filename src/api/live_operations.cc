@@ -42,7 +42,7 @@ Result<std::shared_ptr<LiveOperation>> LiveOperations::start(Call call) {
   live->thread_ = std::jthread([self, call = std::move(call)] {
     const EventSink sink = [self](const Event& event) {
       const std::lock_guard lock(self->mutex_);
-      if (self->id_.empty()) self->id_ = event.operation;
+      if (!event.operation.empty()) self->ids_.insert(event.operation);
       if (self->events_.size() < kMaxLiveEvents) self->events_.push_back(event);
       self->changed_.notify_all();
     };
@@ -58,7 +58,7 @@ std::shared_ptr<LiveOperation> LiveOperations::find(const OperationId& id) {
   const std::lock_guard lock(mutex_);
   for (auto& call : calls_) {
     const std::lock_guard inner(call->mutex_);
-    if (call->id_ == id && !call->result_) return call;
+    if (call->ids_.contains(id) && !call->result_) return call;
   }
   return nullptr;
 }

@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <stop_token>
 #include <thread>
 #include <vector>
@@ -38,7 +39,7 @@ class LiveOperation {
   std::condition_variable changed_;
   std::vector<Event> events_;
   std::optional<Result<Json>> result_;
-  OperationId id_;  // of the first event that carries one
+  std::set<OperationId> ids_;  // that its events carry: a drain has several, one after the other
   std::stop_source stop_;
   std::jthread thread_;
 };

@@ -214,6 +214,26 @@ TEST_F(MachineRoutes, DoctorOfAllAndOfSome) {
   EXPECT_EQ(service_.examined, (std::vector<std::string>{"m1", "a&b"}));
 }
 
+TEST_F(MachineRoutes, Drain) {
+  DrainReport& report = service_.drain_report;
+  report.machine = founder();
+  DrainStep step;
+  step.name_space = NamespaceName("shop");
+  step.services = {ServiceName("web")};
+  report.steps = {step};
+  const auto preview = client().machine_drain_preview("m1");
+  ASSERT_TRUE(preview) << preview.error().line();
+  EXPECT_EQ(*preview, to_json(report));
+  EXPECT_EQ((*preview)["steps"][0]["outcome"], "planned");
+  EXPECT_FALSE(service_.drained);
+  report.end = DrainReport::End::drained;
+  const auto done = client().machine_drain("m1", listen());
+  ASSERT_TRUE(done) << done.error().line();
+  EXPECT_EQ((*done)["outcome"], "drained");
+  EXPECT_EQ(service_.drained, "m1");
+  EXPECT_EQ(heard_, std::vector<std::string>{"m1 lets it in"});
+}
+
 TEST_F(MachineRoutes, ErrorsOfTheServiceArriveWhole) {
   service_.error = Error{Code::exists, Effect::none, "m2 is a member already", "machine ls", {}};
   EXPECT_EQ(client().self_record().error(), *service_.error);

@@ -76,6 +76,8 @@ Status machine_activate(RouteContext& c);
 Status machine_withdraw(RouteContext& c);
 Status machine_standby(RouteContext& c);
 Status machine_in_service(RouteContext& c);
+Status machine_drain_preview(RouteContext& c);
+Status machine_drain(RouteContext& c);
 Status mesh_join(RouteContext& c);
 Status mesh_stop(RouteContext& c);
 Status mesh_start(RouteContext& c);

@@ -78,6 +78,19 @@ Status machine_in_service(RouteContext& c) {
   return {};
 }
 
+Status machine_drain_preview(RouteContext& c) {
+  c.response.reply(200, to_json(TRY(c.service.machine_drain_preview(c.params.at(0)))));
+  return {};
+}
+
+Status machine_drain(RouteContext& c) {
+  return run_call(c,
+                  [&service = c.service, machine = c.params.at(0)](
+                      const EventSink& events, std::stop_token cancel) -> Result<Json> {
+                    return to_json(TRY(service.machine_drain(machine, events, cancel)));
+                  });
+}
+
 Status mesh_join(RouteContext& c) {
   auto bundle = TRY(join_bundle_from_json(TRY(parse_json(c.request.body))));
   return run_call(c,

@@ -31,6 +31,13 @@ Result<StateReport> ApiService::machine_standby(const StandbyRequest&) {
 Result<StateReport> ApiService::machine_in_service(const std::string&, bool) {
   return not_here("machine activate");
 }
+Result<DrainReport> ApiService::machine_drain_preview(const std::string&) {
+  return not_here("machine drain");
+}
+Result<DrainReport> ApiService::machine_drain(const std::string&, const EventSink&,
+                                              std::stop_token) {
+  return not_here("machine drain");
+}
 Result<std::vector<RttReport>> ApiService::machine_rtt() { return not_here("machine rtt"); }
 Result<DoctorReport> ApiService::doctor(const std::vector<std::string>&) {
   return not_here("doctor");

@@ -54,6 +54,12 @@ class ApiService {
   [[nodiscard]] virtual Result<StateReport> machine_in_service(const std::string& machine,
                                                                bool preview);
 
+  // mesh/machine_drain.h.
+  [[nodiscard]] virtual Result<DrainReport> machine_drain_preview(const std::string& machine);
+  [[nodiscard]] virtual Result<DrainReport> machine_drain(const std::string& machine,
+                                                          const EventSink& events,
+                                                          std::stop_token cancel);
+
   // What this machine says of itself to the network it is to join; its keys are made when there are
   // none. Works before it belongs to a network.
   [[nodiscard]] virtual Result<SelfRecord> self_record();

@@ -7,6 +7,13 @@
 namespace ployz {
 namespace {
 
+template <class Name>
+Json names_of(const std::vector<Name>& names) {
+  Json json = Json::array();
+  for (const Name& name : names) json.push_back(name.str());
+  return json;
+}
+
 template <class T>
 Json list_of(const std::vector<T>& items) {
   Json out = Json::array();
@@ -121,6 +128,38 @@ Json to_json(const StateReport& report) {
   return {{"outcome", outcome},
           {"machine", to_json(report.machine)},
           {"workloads", std::move(workloads)}};
+}
+
+Json to_json(const DrainReport& report) {
+  Json steps = Json::array();
+  for (const DrainStep& step : report.steps) {
+    Json changes = Json::array();
+    for (const Change& change : step.changes) changes.push_back(to_json(change));
+    const bool ran = !step.operation.empty();
+    steps.push_back({{"namespace", step.name_space.str()},
+                     {"services", names_of(step.services)},
+                     {"volumes", names_of(step.volumes)},
+                     {"to", step.to},
+                     {"bytes", step.bytes},
+                     {"changes", std::move(changes)},
+                     {"operation", step.operation.str()},
+                     {"outcome", ran ? to_string(step.outcome) : "planned"},
+                     {"measured", step.measured}});
+  }
+  Json stays = Json::array();
+  for (const DatasetLeft& left : report.stays) {
+    stays.push_back({{"dataset", left.dataset.str()},
+                     {"namespace", left.name_space.str()},
+                     {"volume", left.volume.str()},
+                     {"bytes", left.bytes},
+                     {"moves", left.moves}});
+  }
+  // The key "error" alone would say that nothing was done.
+  return {{"outcome", to_string(report.end)},
+          {"machine", to_json(report.machine)},
+          {"steps", std::move(steps)},
+          {"stays", std::move(stays)},
+          {"error", report.error ? error_to_json(*report.error) : Json()}};
 }
 
 Json to_json(const EndpointReport& report) {

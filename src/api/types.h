@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "base/result.h"
 #include "images/distribution.h"
+#include "mesh/drain_report.h"
 #include "mesh/machine_state.h"
 #include "model/admission.h"
 #include "model/commit.h"
@@ -163,6 +164,7 @@ struct ExecRequest {
 [[nodiscard]] Json to_json(const AdmitRequest& request);
 [[nodiscard]] Json to_json(const RttReport& report);
 [[nodiscard]] Json to_json(const StateReport& report);
+[[nodiscard]] Json to_json(const DrainReport& report);
 [[nodiscard]] Json to_json(const EndpointReport& report);
 [[nodiscard]] Json to_json(const NamespaceReport& report);
 [[nodiscard]] Json to_json(const InstanceReport& report);

@@ -8,7 +8,8 @@ namespace ployz::cli {
 [[nodiscard]] CommandSpec daemon_command();
 [[nodiscard]] CommandSpec mesh_command();
 [[nodiscard]] CommandSpec machine_command();
-// Of machine: standby, activate.
+// Of machine: drain, standby, activate.
+[[nodiscard]] CommandSpec machine_drain_command();
 [[nodiscard]] CommandSpec machine_standby_command();
 [[nodiscard]] CommandSpec machine_activate_command();
 [[nodiscard]] CommandSpec deploy_command();

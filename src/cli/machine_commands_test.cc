@@ -123,6 +123,38 @@ TEST_F(CliTest, MachineStandbyAndActivateSayWhatStays) {
   EXPECT_EQ(run({"machine", "standby", "m2"}), 3);
 }
 
+TEST_F(CliTest, MachineDrainTellsStepsAndWhatStays) {
+  DrainReport& report = service_.drain_report;
+  report.machine = machine("01arz3ndektsv4rrffq69g5fa2", "m2").machine;
+  DrainStep step;
+  step.name_space = NamespaceName("shop");
+  step.services = {ServiceName("db")};
+  step.volumes = {VolumeName("data")};
+  step.to = "m3";
+  step.bytes = 2048;
+  report.steps = {step};
+  report.stays = {{DatasetId("01d1"), NamespaceName("shop"), VolumeName("data"), 2048, true}};
+  EXPECT_EQ(run({"machine", "drain", "m2", "-n"}), 0) << host_.err;
+  EXPECT_FALSE(service_.drained);
+  EXPECT_EQ(host_.out,
+            "shop: db, volume data → m3, 2.0 KiB (planned)\n"
+            "data that stays there, of former commits or of nobody:\n"
+            "  shop/data 01d1, 2.0 KiB, goes on elsewhere\n"
+            "machine m2: preview; nothing was changed\n");
+  report.end = DrainReport::End::failed;
+  report.steps[0].operation = OperationId(std::string(kOperation));
+  report.steps[0].outcome = Outcome::failed;
+  report.error = Error{Code::unavailable, Effect::none, "m3 is away", "", {}};
+  EXPECT_EQ(run({"machine", "drain", "m2"}), 1);
+  EXPECT_EQ(service_.drained, "m2");
+  EXPECT_TRUE(host_.err.contains("m3 is away")) << host_.err;
+  report.end = DrainReport::End::cleanup_pending;
+  EXPECT_EQ(run({"machine", "drain", "m2", "--json"}), 4);
+  EXPECT_EQ(document()["outcome"], "cleanup_pending");
+  EXPECT_EQ(document()["error"]["message"], "m3 is away");
+  EXPECT_EQ(run({"machine", "drain"}), 2);
+}
+
 TEST_F(CliTest, MeshSelfRecordJoinAndDestroy) {
   service_.self.name = "m2";
   EXPECT_EQ(run({"mesh", "self-record", "--json"}), 0) << host_.err;

@@ -1,6 +1,7 @@
 """Machines that take nothing new, and machines that are emptied."""
 import pytest
 
+from data import POOL, committed, stored
 from lab import web
 
 IMAGE = "ployz-samples/web:1"
@@ -54,3 +55,85 @@ def test_a_machine_on_standby_takes_nothing_new_and_keeps_what_it_runs(cluster):
     assert cluster.must("machine", "activate", second.name).outcome == "unchanged"
     assert cluster.deploy(web("stays", IMAGE, extra=pinned, env={"A": "1"})).code == 0
     assert second.name in cluster.human("__complete", "--", "machine", "standby", "").stdout
+
+
+# -- drain ----------------------------------------------------------------------------------
+
+def test_a_web_service_leaves_under_load_and_no_request_fails(cluster):
+    second = cluster.machine(2)
+    assert cluster.deploy(web("busy", IMAGE, replicas=3)).code == 0
+    assert second.name in machines_of(cluster, "busy")
+    preview = cluster.must("machine", "drain", second.name, "--dry-run")
+    assert preview.outcome == "preview" and state_of(cluster, second) == "active"
+    assert [(s["namespace"], s["services"]) for s in preview.json["steps"]] == [("busy", ["web"])]
+    with cluster.load("busy.example.com", connections=8, rate=500, through=cluster.all()) as load:
+        done = cluster.must("machine", "drain", second.name)
+    assert done.outcome == "drained", done
+    assert [s["outcome"] for s in done.json["steps"]] == ["committed"], done
+    assert load.report["requests"] > 0 and load.report["failed"] == 0, load.report
+    assert second.name not in machines_of(cluster, "busy")
+    assert len(machines_of(cluster, "busy")) == 3
+    assert second.docker("ps", "-aq", "--filter", "label=ployz.instance").stdout == ""
+    assert state_of(cluster, second) == "drained"
+    # Its gateway serves on; repeating is nothing; nothing comes back by itself.
+    assert second.get("busy.example.com")[0] == 200
+    assert cluster.must("machine", "drain", second.name).outcome == "unchanged"
+    cluster.must("machine", "activate", second.name)
+    assert cluster.deploy(web("busy", IMAGE, replicas=3)).outcome == "unchanged"
+
+
+def test_a_service_with_a_volume_is_migrated(cluster):
+    committed(cluster.deploy(stored("files")))
+    home, dataset = cluster.home_of("files/data")
+    home.sh(f"head -c 3000000 /dev/urandom > {POOL}/datasets/{dataset}/live/blob")
+    before = cluster.tree_hash("files/data")
+    preview = cluster.must("machine", "drain", home.name, "--dry-run").json
+    step = next(s for s in preview["steps"] if s["namespace"] == "files")
+    assert step["volumes"] == ["data"] and step["to"] != home.name and step["bytes"] > 0, step
+    done = cluster.must("machine", "drain", home.name)
+    assert done.outcome == "drained", done
+    step = next(s for s in done.json["steps"] if s["namespace"] == "files")
+    assert step["measured"]["bytes_sent"] > 0 and step["measured"]["write_downtime_ms"] > 0, step
+    assert cluster.where("files", "web").name == step["to"] != home.name
+    assert cluster.tree_hash("files/data") == before
+    assert cluster.machine(1).get("files.example.com")[0] == 200
+    # What a rollback would need stays, and is told.
+    assert dataset in [d["dataset"] for d in done.json["stays"]], done
+    assert cluster.strays() == []
+
+
+def test_what_fits_nowhere_is_named_before_anything_moves(cluster):
+    second = cluster.machine(2)
+    pinned = 'machines = ["%s"]' % second.name
+    assert cluster.deploy(web("pinned", IMAGE, extra=pinned)).code == 0
+    assert cluster.deploy(web("free", IMAGE, replicas=3)).code == 0
+    newest = cluster.newest("free")
+    for words in (("--dry-run",), ()):
+        refused = cluster.ctl("machine", "drain", second.name, *words)
+        assert refused.code == 3 and list(refused.error["details"]) == ["pinned/web"], refused
+        assert second.name in refused.error["message"], refused
+    assert cluster.newest("free") == newest and state_of(cluster, second) == "active"
+    # Nobody else takes anything.
+    cluster.remove("pinned")
+    for machine in (cluster.machine(1), cluster.machine(3)):
+        cluster.must("machine", "standby", machine.name, "--force")
+    refused = cluster.ctl("machine", "drain", second.name)
+    assert refused.code == 3 and list(refused.error["details"]) == ["free/web"], refused
+    assert cluster.ctl("machine", "drain", "nobody").error["code"] == "not_found"
+
+
+def test_a_drain_that_is_cut_off_goes_on(cluster):
+    committed(cluster.deploy(stored("files")))
+    assert cluster.deploy(web("busy", IMAGE, replicas=3)).code == 0
+    home, _ = cluster.home_of("files/data")
+    before = cluster.tree_hash("files/data")
+    cut_off = cluster.start("machine", "drain", home.name)
+    cluster.wait(lambda: state_of(cluster, home) == "draining", "the drain to begin")
+    cluster.kill("ployzd")
+    cut_off.communicate(timeout=60)
+    cluster.wait(lambda: cluster.ctl("mesh", "ready").code == 0, "the machine to be ready again")
+    done = cluster.must("machine", "drain", home.name)
+    assert done.outcome in ("drained", "unchanged") and state_of(cluster, home) == "drained", done
+    assert home.name not in machines_of(cluster, "busy") + machines_of(cluster, "files")
+    assert cluster.tree_hash("files/data") == before
+    assert cluster.strays() == []

@@ -1,0 +1,38 @@
+// What an operator does with a machine that is a member: standby, activate, drain.
+#include "backend.h"
+#include "mesh/machine_drain.h"
+#include "mesh/machine_state.h"
+
+namespace ployz {
+namespace {
+
+MachineDrain drain_of(Member& member, const LocalDrivers& drivers) {
+  return MachineDrain({member.engine(), member.records(), drivers.clock, drivers.entropy});
+}
+
+}  // namespace
+
+Result<StateReport> Backend::machine_standby(const StandbyRequest& request) {
+  const auto member = TRY(node_.member());
+  return put_on_standby(request, TRY(member->engine().stored()), member->records(),
+                        node_.drivers().clock);
+}
+
+Result<StateReport> Backend::machine_in_service(const std::string& machine, bool preview) {
+  const auto member = TRY(node_.member());
+  return put_in_service(machine, preview, TRY(member->engine().stored()), member->records(),
+                        node_.drivers().clock);
+}
+
+Result<DrainReport> Backend::machine_drain_preview(const std::string& machine) {
+  const auto member = TRY(node_.member());
+  return drain_of(*member, node_.drivers()).preview(machine);
+}
+
+Result<DrainReport> Backend::machine_drain(const std::string& machine, const EventSink& events,
+                                           std::stop_token cancel) {
+  const auto member = TRY(node_.member());
+  return drain_of(*member, node_.drivers()).run(machine, events, std::move(cancel));
+}
+
+}  // namespace ployz
