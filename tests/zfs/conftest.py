@@ -130,7 +130,7 @@ def machines():
     if first.sh("ployzctl mesh ready", check=False).returncode != 0:
         for machine in (first, second):
             machine.sh("mkdir -p /etc/ployz && "
-                       f"printf '[storage]\\nzfs_root = \"{ZFS_ROOT}\"\\n' > /etc/ployz/config.toml")
+                       f"printf '[storage]\\nzfs_root = \"{ZFS_ROOT}\"\\novercommit_ratio = 4.0\\n' > /etc/ployz/config.toml")
         first.sh(f"{BUILD}/ployzctl daemon install --runtime host --service-mode system "
                  f"--package {BUILD}/package/ployz.deb")
         first.ctl("mesh init lab")

@@ -2,7 +2,7 @@
 and moved, over a line that is slow, with clocks that jump and power that fails."""
 import pytest
 
-from data import FAR, committed
+from data import FAR, committed, database
 
 WORDS = ("migrate", "apply", "bank/db", "--to")
 
@@ -61,6 +61,32 @@ def test_a_branch_of_a_live_database(bank):
     bank.ledger.more(5, limit_s=300)
     bank.ledger.check()
     bank.remove("pr")
+    settled(bank)
+
+
+def test_five_branches_of_branches_and_one_in_the_middle_goes(bank):
+    names = ["bank", *(f"pr{n}" for n in range(1, 6))]
+    for parent, child in zip(names, names[1:]):
+        committed(bank.branch(parent, child, "--volume-mode", "branch"))
+        bank.pg(child, f"create table mark_{child} ()")
+    horizons = [bank.ledger.prefix(name) for name in names[1:]]
+    assert len(set(horizons)) == 1, "each is of the moment the first was made"
+    assert bank.pg("pr5", "select count(*) from pg_class where relname like 'mark_pr%'") == "5"
+    for gone in ("pr2", "pr1"):
+        bank.remove(gone)
+    assert bank.ledger.prefix("pr5") == horizons[0]
+    bank.amcheck("pr5")
+    for gone in ("pr5", "pr4", "pr3"):
+        bank.remove(gone)
+    settled(bank)
+
+
+def test_fork_volume_of_a_live_database(bank):
+    committed(bank.ctl("fork-volume", "bank/pgdata", "audit/pgdata"))
+    committed(bank.deploy(database("audit").replace('"60s"', '"300s"')))
+    bank.ledger.prefix("audit")
+    bank.amcheck("audit")
+    bank.remove("audit")
     settled(bank)
 
 
