@@ -6,6 +6,7 @@
 #include "engine/session.h"
 #include "mesh/machine_state.h"
 #include "model/measured.h"
+#include "plan/placement.h"
 
 namespace ployz {
 namespace {
@@ -60,9 +61,11 @@ Error as_failure(const Operation& operation) {
 
 }  // namespace
 
-Result<MachineDrain::Look> MachineDrain::look(const MachineId& machine) {
+Result<MachineDrain::Look> MachineDrain::look(std::string_view name_or_id) {
+  const Snapshot stored = TRY(ports_.engine.stored());
+  const MachineId machine = TRY(known_machine(stored, name_or_id))->id;
   SnapshotQuery query;
-  query.images = images_on(machine, TRY(ports_.engine.stored()));
+  query.images = images_on(machine, stored);
   query.datasets = true;
   const Snapshot snapshot = TRY(ports_.engine.snapshot(query));
   const PlanIdentity identity{OperationId(new_ulid(ports_.clock, ports_.entropy)),
@@ -78,8 +81,7 @@ Result<MachineDrain::Look> MachineDrain::look(const MachineId& machine) {
 }
 
 Result<DrainReport> MachineDrain::preview(const std::string& name) {
-  const Snapshot stored = TRY(ports_.engine.stored());
-  Look look = TRY(this->look(TRY(known_machine(stored, name))->id));
+  Look look = TRY(this->look(name));
   DrainReport report;
   report.machine = std::move(look.machine);
   report.stays = std::move(look.plan.stays);
@@ -154,7 +156,7 @@ Status MachineDrain::move_all(DrainReport& report, const EventSink& events,
       return fail(Code::canceled, "canceled");
     }
     TRY(settle(id, events));
-    Look look = TRY(this->look(id));
+    Look look = TRY(this->look(id.str()));
     report.stays = std::move(look.plan.stays);
     if (!look.plan.moves.empty()) {
       TRY(move(std::move(look.plan.moves.front()), report, events, cancel));

@@ -49,7 +49,7 @@ class MachineDrain {
     DrainPlan plan;
     std::vector<FoundInstance> strays;  // containers there that no newest commit names
   };
-  [[nodiscard]] Result<Look> look(const MachineId& machine);
+  [[nodiscard]] Result<Look> look(std::string_view name_or_id);
   [[nodiscard]] Status settle(const MachineId& machine, const EventSink& events);
   [[nodiscard]] Status move_all(DrainReport& report, const EventSink& events,
                                 const std::stop_token& cancel);

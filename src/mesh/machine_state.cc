@@ -48,13 +48,6 @@ Status check_standby(const Machine& machine, const std::vector<Workload>& worklo
 
 }  // namespace
 
-Result<const Machine*> known_machine(const Snapshot& snapshot, std::string_view name_or_id) {
-  const Machine* machine = find_machine(snapshot, name_or_id);
-  if (machine != nullptr) return machine;
-  return fail(Code::not_found, std::format("there is no machine '{}'", name_or_id),
-              "list them: ployzctl machine ls");
-}
-
 Result<ChangedState> change_machine_state(KeyValue& records, Clock& clock, const MachineId& machine,
                                           MachineState to, const StateGuard& guard) {
   for (int round = 1;; ++round) {

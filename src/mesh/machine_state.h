@@ -59,8 +59,4 @@ struct StateReport {
                                                  const Snapshot& snapshot, KeyValue& records,
                                                  Clock& clock);
 
-// By name or id. `not_found`.
-[[nodiscard]] Result<const Machine*> known_machine(const Snapshot& snapshot,
-                                                   std::string_view name_or_id);
-
 }  // namespace ployz

@@ -38,9 +38,6 @@ class Drainage {
   [[nodiscard]] const Commit& commit(const NamespaceName& name) const {
     return snapshot_.newest.at(name).commit;
   }
-  [[nodiscard]] bool stands_here(const CommittedService& service) const {
-    return std::ranges::contains(service.instances, machine_, &CommittedInstance::machine);
-  }
   [[nodiscard]] bool has_data_here(const Commit& commit, const Service& service) const;
   [[nodiscard]] std::vector<Group> groups(const Commit& commit) const;
   [[nodiscard]] std::vector<const Machine*> targets() const;
@@ -75,7 +72,7 @@ std::vector<Group> Drainage::groups(const Commit& commit) const {
   for (const CommittedService& committed : commit.services) {
     const Service& service = committed.service;
     if (service.container.mounts.empty()) continue;
-    if (!stands_here(committed) && !has_data_here(commit, service)) continue;
+    if (!stands_on(committed, machine_) && !has_data_here(commit, service)) continue;
     const bool known = std::ranges::any_of(
         groups, [&](const Group& group) { return group.services.contains(service.name); });
     if (known) continue;
@@ -146,19 +143,9 @@ void Drainage::migrate(const NamespaceName& name_space, const Group& group) {
 
 void Drainage::evacuate(const NamespaceName& name_space) {
   const Commit& now = commit(name_space);
-  DrainMove move{EvacuateRequest{name_space, machine_, {}}, {}, {}, "", 0, {}};
-  std::set<VolumeName> mounted;
-  for (const CommittedService& committed : now.services) {
-    for (const Mount& mount : committed.service.container.mounts) mounted.insert(mount.volume);
-    if (committed.service.container.mounts.empty() && stands_here(committed)) {
-      move.services.push_back(committed.service.name);
-    }
-  }
-  for (const CommittedVolume& volume : now.volumes) {
-    if (volume.machine == machine_ && !mounted.contains(volume.spec.name)) {
-      move.volumes.push_back(volume.spec.name);
-    }
-  }
+  Leaving out = leaving(now, machine_);
+  DrainMove move{EvacuateRequest{name_space, machine_, {}}, std::move(out.services),
+                 std::move(out.volumes), "", 0, {}};
   if (move.services.empty() && move.volumes.empty()) return;
   const auto& request = std::get<EvacuateRequest>(move.request);
   auto plan = plan_evacuate(request, snapshot_, next_identity());
@@ -228,11 +215,7 @@ const NamespaceName& DrainMove::name_space() const {
 
 Result<DrainPlan> plan_drain(const MachineId& id, const Snapshot& snapshot,
                              const PlanIdentity& identity) {
-  const Machine* machine = find_machine(snapshot, id);
-  if (machine == nullptr) {
-    return fail(Code::not_found, std::format("there is no machine '{}'", id.str()),
-                "list them: ployzctl machine ls");
-  }
+  const Machine* machine = TRY(known_machine(snapshot, id.str()));
   if (!snapshot.facts.contains(id)) {
     return fail(Code::precondition,
                 std::format("machine {} does not answer{}", machine->name, silence_of(snapshot, id)),
@@ -265,9 +248,7 @@ std::vector<std::string> images_on(const MachineId& machine, const Snapshot& sna
   for (const auto& [name, entry] : snapshot.newest) {
     for (const CommittedService& committed : entry.commit.services) {
       // Whoever shares a volume moves along, wherever the commit says it stands.
-      const bool here =
-          std::ranges::contains(committed.instances, machine, &CommittedInstance::machine);
-      if (!here && committed.service.container.mounts.empty()) continue;
+      if (!stands_on(committed, machine) && committed.service.container.mounts.empty()) continue;
       images.insert(committed.service.container.image);
       images.insert(committed.service.container.image_id);
     }

@@ -2,20 +2,16 @@
 // elsewhere before it stops here, and volumes that no service mounts.
 #include <algorithm>
 #include <format>
-#include <set>
 
 #include "plan/carry_over.h"
 #include "plan/moving.h"
 #include "plan/participants.h"
+#include "plan/placement.h"
 #include "plan/planners.h"
 #include "plan/volume_layout.h"
 
 namespace ployz {
 namespace {
-
-bool stands_on(const CommittedService& service, const MachineId& machine) {
-  return std::ranges::contains(service.instances, machine, &CommittedInstance::machine);
-}
 
 bool is_mounted(const Commit& commit, const VolumeName& name) {
   return std::ranges::any_of(commit.services, [&](const CommittedService& each) {
@@ -48,30 +44,42 @@ Result<const Machine*> room_for(const Commit& commit, const CommittedVolume& vol
 
 }  // namespace
 
+bool stands_on(const CommittedService& service, const MachineId& machine) {
+  return std::ranges::contains(service.instances, machine, &CommittedInstance::machine);
+}
+
+Leaving leaving(const Commit& commit, const MachineId& machine) {
+  Leaving all;
+  for (const CommittedService& committed : commit.services) {
+    const Service& service = committed.service;
+    if (service.container.mounts.empty() && stands_on(committed, machine)) {
+      all.services.push_back(service.name);
+    }
+  }
+  for (const CommittedVolume& volume : commit.volumes) {
+    if (volume.machine == machine && !is_mounted(commit, volume.spec.name)) {
+      all.volumes.push_back(volume.spec.name);
+    }
+  }
+  return all;
+}
+
 Result<Plan> plan_evacuate(const EvacuateRequest& request, const Snapshot& snapshot,
                            const PlanIdentity& identity) {
   const Commit& commit = *TRY(living(snapshot, request.name_space));
-  const Machine* machine = find_machine(snapshot, request.machine);
-  if (machine == nullptr) {
-    return fail(Code::not_found, std::format("there is no machine '{}'", request.machine.str()),
-                "list them: ployzctl machine ls");
-  }
+  const Machine* machine = TRY(known_machine(snapshot, request.machine.str()));
   NextState next = as_it_is(commit, "drain", CommitKind::migrate);
   next.left = machine->id;
-  const auto meant = [&](const ServiceName& name) {
-    return request.only.empty() || std::ranges::contains(request.only, name);
-  };
-  for (const CommittedService& committed : commit.services) {
-    const Service& service = committed.service;
-    if (!service.container.mounts.empty() || !stands_on(committed, machine->id)) continue;
-    if (meant(service.name)) next.untouched.erase(service.name);
+  const bool all = request.only.empty();
+  const Leaving out = leaving(commit, machine->id);
+  for (const ServiceName& name : out.services) {
+    if (all || std::ranges::contains(request.only, name)) next.untouched.erase(name);
   }
   for (WantedVolume& wanted : next.volumes) {
-    const CommittedVolume* volume = commit.volume(wanted.spec.name);
-    if (volume->machine != machine->id || is_mounted(commit, volume->spec.name)) continue;
-    if (!request.only.empty()) continue;
+    if (!all || !std::ranges::contains(out.volumes, wanted.spec.name)) continue;
     wanted.source.kind = VolumeSource::Kind::move;
-    wanted.source.machine = TRY(room_for(commit, *volume, snapshot))->id;
+    wanted.source.machine =
+        TRY(room_for(commit, *commit.volume(wanted.spec.name), snapshot))->id;
   }
   return plan_next_state(next, snapshot, identity);
 }

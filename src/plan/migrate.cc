@@ -5,6 +5,7 @@
 #include "plan/carry_over.h"
 #include "plan/moving.h"
 #include "plan/participants.h"
+#include "plan/placement.h"
 #include "plan/planners.h"
 #include "plan/volume_layout.h"
 
@@ -57,11 +58,7 @@ Status check_pools(const Commit& commit, const std::set<VolumeName>& volumes, co
 Result<Plan> plan_migrate(const MigrateRequest& request, const Snapshot& snapshot,
                           const PlanIdentity& identity) {
   const Commit& commit = *TRY(living(snapshot, request.name_space));
-  const Machine* to = find_machine(snapshot, request.to);
-  if (to == nullptr) {
-    return fail(Code::not_found, std::format("there is no machine '{}'", request.to),
-                "list them: ployzctl machine ls");
-  }
+  const Machine* to = TRY(known_machine(snapshot, request.to));
   const CommittedService* service = TRY(service_of(commit, request.service));
   if (service->service.placement.global) {
     return fail(Code::precondition,

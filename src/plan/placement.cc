@@ -157,6 +157,13 @@ const Machine* find_machine(const Snapshot& snapshot, const MachineId& id) {
   return found == snapshot.machines.end() ? nullptr : &*found;
 }
 
+Result<const Machine*> known_machine(const Snapshot& snapshot, std::string_view name_or_id) {
+  const Machine* machine = find_machine(snapshot, name_or_id);
+  if (machine != nullptr) return machine;
+  return fail(Code::not_found, std::format("there is no machine '{}'", name_or_id),
+              "list them: ployzctl machine ls");
+}
+
 std::string machine_name(const Snapshot& snapshot, const MachineId& id) {
   const Machine* machine = find_machine(snapshot, id);
   return machine == nullptr ? id.str() : machine->name;

@@ -24,6 +24,9 @@ namespace ployz {
 // The machine of this name or id; nullptr when there is none.
 [[nodiscard]] const Machine* find_machine(const Snapshot& snapshot, std::string_view name_or_id);
 [[nodiscard]] const Machine* find_machine(const Snapshot& snapshot, const MachineId& id);
+// By name or id. `not_found`, told to whoever wrote the name.
+[[nodiscard]] Result<const Machine*> known_machine(const Snapshot& snapshot,
+                                                   std::string_view name_or_id);
 
 // How people call it; the id of one that left the network.
 [[nodiscard]] std::string machine_name(const Snapshot& snapshot, const MachineId& id);
