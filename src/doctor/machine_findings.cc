@@ -3,11 +3,10 @@
 #include <format>
 
 #include "doctor/findings.h"
+#include "ports/containers.h"
 
 namespace ployz::doctor {
 namespace {
-
-constexpr std::string_view kBridge = "ployz0";  // ports/containers.h
 
 const PeerFacts* peer_of(const Checkup& checkup, const Machine& machine) {
   const auto it =
@@ -114,13 +113,13 @@ void look_at_routes(const ClusterView& view, const MachineView& machine, Finding
   if (machine.checkup->errors.contains("routes")) return;
   const auto leads = [&](std::string_view destination, bool bridge) {
     return std::ranges::any_of(machine.checkup->routes, [&](const NetworkRoute& route) {
-      return route.destination == destination && (route.device == kBridge) == bridge;
+      return route.destination == destination && (route.device == kContainerBridge) == bridge;
     });
   };
   if (!leads(machine.machine.subnet, true)) {
     findings.on_it(Severity::error, "route",
                    std::format("no route to its containers: {} does not lead to the bridge {}",
-                               machine.machine.subnet, kBridge),
+                               machine.machine.subnet, kContainerBridge),
                    "ployzctl mesh start");
   }
   if (!leads(view.cluster_cidr, false)) {

@@ -124,6 +124,8 @@ class Images {
 };
 
 // The bridge network instances live on.
+inline constexpr std::string_view kContainerBridge = "ployz0";
+
 class ContainerNetwork {
  public:
   virtual ~ContainerNetwork() = default;

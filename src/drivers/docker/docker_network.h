@@ -11,7 +11,7 @@ namespace ployz {
 
 struct DockerNetworkConfig {
   std::string name = "ployz";
-  std::string bridge = "ployz0";    // the interface's name, at most 15 bytes
+  std::string bridge{kContainerBridge};  // the interface's name, at most 15 bytes
   uint32_t mtu = 1420;              // WireGuard's over an Ethernet of 1500, so nothing fragments
   std::string tunnel = "ployz-wg";  // by which other machines' traffic arrives
 };

@@ -8,12 +8,12 @@
 #include <string_view>
 #include <vector>
 
+#include "ports/containers.h"
 #include "ports/overlay.h"
 
 namespace ployz {
 
 inline constexpr std::string_view kOverlayInterface = "ployz-wg";
-inline constexpr std::string_view kContainerBridge = "ployz0";
 inline constexpr std::string_view kOverlayTable = "ployz-overlay";  // nft: table ip ployz-overlay
 // A peer behind NAT stays reachable: mappings of UDP last 30 s or more (wireguard.com/quickstart).
 inline constexpr int kKeepaliveSeconds = 25;
