@@ -75,6 +75,8 @@ constexpr auto kStoreRetry = std::chrono::milliseconds(50);
 // after every such silence. Not sooner: what a slow line answers late is not asked twice as a rule.
 constexpr auto kStoreSilence = std::chrono::milliseconds(1000);
 
+constexpr std::string_view kNobodyListens = "nobody listens on";
+
 bool of_store(std::string_view subject) {
   return subject.starts_with("$JS.") || subject.starts_with("ployz.commit.");
 }
@@ -94,7 +96,7 @@ Error told_of_store(Error error, std::string_view subject) {
     return error;
   if (error.code == Code::timeout)
     error.message = "the store gave " + error.message;
-  else if (error.message.starts_with("nobody listens"))
+  else if (nobody_listens(error))
     error.message = "the store cannot be reached";
   if (error.hint.empty())
     error.hint = "is its machine up, and reachable from this one? what runs goes on without it";
@@ -111,13 +113,17 @@ Result<NatsMessage> understood(Result<NatsMessage> reply, const std::string& sub
   if (reply->header("Status") != "503") return reply;
   return fail(told_of_store({Code::unavailable,
                              Effect::none,
-                             std::format("nobody listens on {}", subject),
+                             std::format("{} {}", kNobodyListens, subject),
                              {},
                              {{"subject", subject}}},
                             subject));
 }
 
 }  // namespace
+
+bool nobody_listens(const Error& error) {
+  return error.code == Code::unavailable && error.message.starts_with(kNobodyListens);
+}
 
 struct NatsConnection::Impl {
   NatsConfig config;

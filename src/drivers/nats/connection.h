@@ -32,6 +32,9 @@
 
 namespace ployz {
 
+// Of `request` and `request_all`: there is nobody on the subject, as opposed to no connection.
+[[nodiscard]] bool nobody_listens(const Error& error);
+
 struct NatsConfig {
   std::vector<std::string> urls{"nats://127.0.0.1:4222"};
   std::string seed;              // nkey "SU…"; empty: no credentials

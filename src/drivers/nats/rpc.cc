@@ -71,7 +71,7 @@ Result<Json> to_result(Result<NatsMessage> reply, const RpcAddress& to) {
   Error error = std::move(reply).error();
   const std::string daemon = to.target == Target::agent ? "ployzd" : "ployz-router";
   // Nobody has to know the subject; it stays in the context.
-  if (error.code == Code::unavailable && error.message.starts_with("nobody listens")) {
+  if (nobody_listens(error)) {
     error.message = std::format("{} of machine {} does not answer", daemon, to.machine.str());
     if (error.hint.empty()) error.hint = "is it up, and reachable from this machine?";
     return fail(std::move(error));
