@@ -16,8 +16,8 @@ namespace ployz {
                                       const MachineId& machine);
 
 // The step's action, repeated on `unavailable` and `timeout`, and while the machine says that it runs,
-// for twice its bound: machines answer a repeated step with its first result, which is returned. Blocks; thread-safe. `cancel` ends
-// only the pauses, and the wait for a dataset to arrive.
+// for twice its bound: machines answer a repeated step with its first result, which is returned.
+// Blocks; thread-safe. `cancel` ends only the pauses, and the wait for a dataset to arrive.
 [[nodiscard]] Result<Json> call_apply(Session& session, const Step& step, std::stop_token cancel);
 // The index-th undo action, repeated in the same way but not to be canceled.
 [[nodiscard]] Status call_undo(const Session& session, const Step& step, size_t index);
