@@ -251,9 +251,51 @@ class Ledger:
         return horizon
 
 
+def follow_until(process, words):
+    """Reads progress from stderr until a line has the words (or the command ends)."""
+    for line in process.stderr:
+        if words in line:
+            return True
+    return False
+
+
+def again(lab, *words, **limit):
+    """The same command until it has done it, or says that it is done; its answer."""
+    answers = []
+
+    def done():
+        answers.append(lab.ctl(*words))
+        return answers[-1].code == 0
+
+    try:
+        lab.wait(done, f"{words} to succeed", **limit)
+    except AssertionError as error:
+        raise AssertionError(f"{error}; the last answer: {answers[-1:]}") from None
+    return answers[-1]
+
+
 def committed(answer):
     assert (answer.code, answer.outcome) == (0, "committed"), answer
     return answer
+
+
+def five_branches_of_branches(bank):
+    """Of the bank, each made of the one before; two in the middle go."""
+    names = ["bank", *(f"pr{n}" for n in range(1, 6))]
+    for parent, child in zip(names, names[1:]):
+        committed(bank.branch(parent, child, "--volume-mode", "branch"))
+        bank.pg(child, f"create table mark_{child} ()")
+    horizons = [bank.ledger.prefix(name) for name in names[1:]]
+    assert len(set(horizons)) == 1, "each is of the moment the first was made"
+    tables = bank.pg("pr5", "select count(*) from pg_class where relname like 'mark_pr%'")
+    assert tables == "5"
+    assert bank.pg("pr1", "select count(*) from pg_class where relname like 'mark_pr%'") == "1"
+    bank.amcheck("pr5")
+    # Those that came of one that goes stay whole.
+    for gone in ("pr2", "pr1"):
+        bank.remove(gone)
+    assert bank.pg("pr3", "select 1") == "1"
+    assert bank.ledger.prefix("pr5") == horizons[0]
 
 
 def shared_bank(lab, manifest):

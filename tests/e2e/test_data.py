@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from data import FAR, committed, database, shared_bank, stored
+from data import FAR, committed, database, five_branches_of_branches, shared_bank, stored
 
 # The database that the tests share; each leaves it whole, with the ledger going on.
 KEPT = ("bank",)
@@ -43,21 +43,7 @@ def test_a_branch_of_a_live_database(bank):
 
 
 def test_five_branches_of_branches(bank):
-    names = ["bank", *(f"pr{n}" for n in range(1, 6))]
-    for parent, child in zip(names, names[1:]):
-        committed(bank.branch(parent, child, "--volume-mode", "branch"))
-        bank.pg(child, f"create table mark_{child} ()")
-    horizons = [bank.ledger.prefix(name) for name in names[1:]]
-    assert len(set(horizons)) == 1, "each is of the moment the first was made"
-    tables = bank.pg("pr5", "select count(*) from pg_class where relname like 'mark_pr%'")
-    assert tables == "5"
-    assert bank.pg("pr1", "select count(*) from pg_class where relname like 'mark_pr%'") == "1"
-    bank.amcheck("pr5")
-    # One in the middle goes: those that came of it stay whole.
-    for gone in ("pr2", "pr1"):
-        bank.remove(gone)
-    assert bank.pg("pr3", "select 1") == "1"
-    assert bank.ledger.prefix("pr5") == horizons[0]
+    five_branches_of_branches(bank)
     assert bank.strays() == []
 
 

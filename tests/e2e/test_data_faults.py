@@ -5,7 +5,8 @@ import signal
 
 import pytest
 
-from data import FAR, POOL, database, shared_bank
+import data
+from data import FAR, POOL, database, follow_until, shared_bank
 
 KEPT = ("bank",)
 LIMIT_S = 150  # of a command whose machine dies, and of the waiting for a dead one's lease
@@ -28,14 +29,6 @@ def bank(module_bank):
     return lab
 
 
-def follow_until(process, words):
-    """Reads progress from stderr until a line has the words (or the command ends)."""
-    for line in process.stderr:
-        if words in line:
-            return True
-    return False
-
-
 def ends(bank):
     """(source, destination) of the next move: the database goes to and fro between 2 and 3."""
     two, three = bank.machine(2), bank.machine(3)
@@ -47,18 +40,7 @@ def role(bank, victim, source, target):
 
 
 def again(bank, *words):
-    """The same command until it has done it, or says that it is done; its answer."""
-    answers = []
-
-    def done():
-        answers.append(bank.ctl(*words))
-        return answers[-1].code == 0
-
-    try:
-        bank.wait(done, f"{words} to succeed", limit_s=LIMIT_S)
-    except AssertionError as error:
-        raise AssertionError(f"{error}; the last answer: {answers[-1:]}") from None
-    return answers[-1]
+    return data.again(bank, *words, limit_s=LIMIT_S)
 
 
 def settled(bank):
@@ -171,17 +153,22 @@ def receiving(bank, target):
     return process
 
 
-@pytest.mark.parametrize("victim", ["coordinator", "source", "destination"])
-def test_kill_9_in_the_middle_of_a_receive(bank, victim):
-    source, target = ends(bank)
-    process = receiving(bank, target)
-    role(bank, victim, source, target).kill("ployzd")
+def moves_in_the_end(bank, process, target):
+    """Whatever this command had to say, once the line is whole the same command does it."""
     target.heal()
     out, err = process.communicate(timeout=LIMIT_S)
     assert process.returncode in (0, 1), out + err
     again(bank, "migrate", "apply", "bank/db", "--to", target.name)
     assert bank.where("bank").name == target.name
     settled(bank)
+
+
+@pytest.mark.parametrize("victim", ["coordinator", "source", "destination"])
+def test_kill_9_in_the_middle_of_a_receive(bank, victim):
+    source, target = ends(bank)
+    process = receiving(bank, target)
+    role(bank, victim, source, target).kill("ployzd")
+    moves_in_the_end(bank, process, target)
 
 
 @pytest.mark.parametrize("victim", ["source", "destination"])
@@ -189,12 +176,7 @@ def test_the_process_that_sends_or_receives_dies(bank, victim):
     source, target = ends(bank)
     process = receiving(bank, target)
     role(bank, victim, source, target).sh("kill -9 $(pgrep -x btrfs)")
-    target.heal()
-    out, err = process.communicate(timeout=LIMIT_S)
-    assert process.returncode in (0, 1), out + err
-    again(bank, "migrate", "apply", "bank/db", "--to", target.name)
-    assert bank.where("bank").name == target.name
-    settled(bank)
+    moves_in_the_end(bank, process, target)
 
 
 def test_a_cut_in_the_middle_of_a_receive(bank):

@@ -4,19 +4,12 @@ import signal
 
 import pytest
 
+from data import follow_until
 from lab import web
 
 PHASES = ["plan", "lock", "probe", "apply", "commit", "flip", "cleanup"]
 # Slow enough to be caught in the act: a second of start-up before it is ready.
 SLOW = dict(image="ployz-samples/web:2", env={"START_DELAY_MS": "1000"})
-
-
-def follow_until(process, phase):
-    """Reads progress from stderr until the phase begins (or the command ends)."""
-    for line in process.stderr:
-        if phase in line:
-            return True
-    return False
 
 
 def settled(lab):

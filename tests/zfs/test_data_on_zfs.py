@@ -2,17 +2,10 @@
 and moved, over a line that is slow, with clocks that jump and power that fails."""
 import pytest
 
-from data import FAR, committed, database
+from data import (FAR, again, committed, database, five_branches_of_branches,
+                  follow_until)
 
 WORDS = ("migrate", "apply", "bank/db", "--to")
-
-
-def follow_until(process, words):
-    """Reads progress from stderr until a line has the words (or the command ends)."""
-    for line in process.stderr:
-        if words in line:
-            return True
-    return False
 
 
 def ends(bank):
@@ -27,21 +20,6 @@ def settled(bank):
     bank.ledger.more(5, limit_s=300)
     bank.ledger.check()
     bank.wait(lambda: bank.strays() == [], "nothing without an owner")
-
-
-def again(bank, *words):
-    """The same command until it has done it, or says that it is done."""
-    answers = []
-
-    def done():
-        answers.append(bank.ctl(*words))
-        return answers[-1].code == 0
-
-    try:
-        bank.wait(done, f"{words} to succeed")
-    except AssertionError as error:
-        raise AssertionError(f"{error}; the last answer: {answers[-1:]}") from None
-    return answers[-1]
 
 
 def test_volumes_are_datasets_of_the_pool(bank):
@@ -65,17 +43,7 @@ def test_a_branch_of_a_live_database(bank):
 
 
 def test_five_branches_of_branches_and_one_in_the_middle_goes(bank):
-    names = ["bank", *(f"pr{n}" for n in range(1, 6))]
-    for parent, child in zip(names, names[1:]):
-        committed(bank.branch(parent, child, "--volume-mode", "branch"))
-        bank.pg(child, f"create table mark_{child} ()")
-    horizons = [bank.ledger.prefix(name) for name in names[1:]]
-    assert len(set(horizons)) == 1, "each is of the moment the first was made"
-    assert bank.pg("pr5", "select count(*) from pg_class where relname like 'mark_pr%'") == "5"
-    for gone in ("pr2", "pr1"):
-        bank.remove(gone)
-    assert bank.ledger.prefix("pr5") == horizons[0]
-    bank.amcheck("pr5")
+    five_branches_of_branches(bank)
     for gone in ("pr5", "pr4", "pr3"):
         bank.remove(gone)
     settled(bank)
