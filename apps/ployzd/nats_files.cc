@@ -25,7 +25,7 @@ Result<bool> write_nats_config(const Identity& identity, const Paths& paths, Sto
                   {identity.machine.id, NatsRole::router,
                    TRY(nkey_at(paths.router_seed())).public_key(), false}};
   if (!identity.machine.stores) {
-    config.remote = LeafRemote{std::format("nats-leaf://{}:{}", identity.store_address, kLeafPort),
+    config.remote = LeafRemote{{std::format("nats-leaf://{}:{}", identity.store_address, kLeafPort)},
                                leaf_seed_file(config.data_dir)};
     // A copy in the form and the place that nats-server takes it from.
     const std::string seed = TRY(nkey_at(paths.leaf_seed())).seed();

@@ -34,7 +34,7 @@ class NatsCluster {
       const std::string seed_file = leaf->directory() + "/leaf.nk";
       std::ofstream(seed_file) << leaf_seed_text(key.seed());
       config.remote = LeafRemote{
-          std::format("nats-leaf://127.0.0.1:{}", hub_.config().leaf_listen->port), seed_file};
+          {std::format("nats-leaf://127.0.0.1:{}", hub_.config().leaf_listen->port)}, seed_file};
       leaf->write_config();
     }
     hub_.write_config();

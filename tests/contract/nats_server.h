@@ -68,6 +68,9 @@ class NatsServer {
                                  machine == "m1" && role == NatsRole::daemon});
       }
     }
+    const Nkey admin = Nkey::generate();
+    seeds_[{machines.front(), NatsRole::admin}] = admin.seed();
+    config_.users.push_back({config_.machine, NatsRole::admin, admin.public_key(), false});
     write_config();
   }
 
@@ -129,6 +132,9 @@ class NatsServer {
     client.name = machine;
     client.inbox_prefix = inbox_prefix(MachineId(machine), role);
     client.request_timeout = request_timeout;
+    if (role == NatsRole::admin) {
+      client.domain = config_.remote ? mirror_domain(config_.machine) : std::string(kStoreDomain);
+    }
     return client;
   }
   // Connected, or the test has failed.

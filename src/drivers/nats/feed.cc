@@ -33,12 +33,11 @@ int64_t nanoseconds(milliseconds duration) {
 }
 
 Json consumer_request(const FeedSource& source, const std::string& name, const std::string& inbox) {
-  return {{"stream_name", source.stream},
+  Json request = {{"stream_name", source.stream},
           {"config",
            {{"name", name},
             {"deliver_subject", inbox},
             {"deliver_policy", source.newest_only ? "last_per_subject" : "all"},
-            {"filter_subject", source.filter},
             {"ack_policy", "none"},
             {"max_deliver", 1},
             {"replay_policy", "instant"},
@@ -47,6 +46,13 @@ Json consumer_request(const FeedSource& source, const std::string& name, const s
             {"inactive_threshold", nanoseconds(kInactive)},
             {"num_replicas", 1},
             {"mem_storage", true}}}};
+  if (!source.filter.empty()) request["config"]["filter_subject"] = source.filter;
+  return request;
+}
+
+std::string consumer_call(const FeedSource& source, const std::string& name) {
+  return std::format("CONSUMER.CREATE.{}.{}{}{}", source.stream, name,
+                     source.filter.empty() ? "" : ".", source.filter);
 }
 
 // What the connection's threads hand to the reading thread. Bounded by the consumer's flow control:
@@ -101,8 +107,7 @@ class Feed {
     std::string name = inbox;  // unique, and says whose it is
     std::ranges::replace(name, '.', '_');
     const Json answer = TRY(jetstream::api(
-        connection_, std::format("CONSUMER.CREATE.{}.{}.{}", source_.stream, name, source_.filter),
-        consumer_request(source_, name, inbox)));
+        connection_, consumer_call(source_, name), consumer_request(source_, name, inbox)));
     const auto delivered = get_object(answer, "delivered");
     const uint64_t begun = delivered ? get_uint_or(*delivered, "consumer_seq", 0).value_or(0) : 0;
     nothing_there_ = get_uint_or(answer, "num_pending", 1).value_or(1) + begun == 0;

@@ -18,7 +18,7 @@ namespace ployz {
 
 struct FeedSource {
   std::string stream;
-  std::string filter;       // subject, with wildcards
+  std::string filter;       // subject, with wildcards; empty: all
   bool newest_only = true;  // false: the whole history of the subjects
 };
 

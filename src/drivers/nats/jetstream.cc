@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <format>
+#include <thread>
 
 #include <sodium.h>
 
@@ -13,6 +14,9 @@ namespace {
 
 // The message was not stored for certain: a write to disk failed half-way.
 constexpr uint64_t kStoreFailed = 10077;
+// A frozen stream takes no message of any size (stream_copy.h).
+constexpr uint64_t kFrozen = 10054;
+constexpr auto kFrozenRetry = std::chrono::milliseconds(50);
 constexpr uint64_t kWrongLastSequenceConstant = 10164;  // what newer servers say
 
 Error api_error(const Json& error, std::string_view call) {
@@ -30,6 +34,11 @@ Error api_error(const Json& error, std::string_view call) {
   if (code == kNoStream) {
     result.code = Code::unavailable;
     result.hint = "the control-plane store has not been created";
+  }
+  if (code == kFrozen) {
+    result.code = Code::unavailable;
+    result.message = "the store takes no writes: it is being moved to other machines";
+    result.hint = "try again in a moment; what runs goes on";
   }
   if (code == kStoreFailed) {
     result.code = Code::unavailable;
@@ -149,7 +158,9 @@ uint64_t err_code(const Error& error) {
   return 0;
 }
 
-Result<uint64_t> append(NatsConnection& connection, NatsRequest message, uint64_t expected) {
+namespace {
+
+Result<uint64_t> append_once(NatsConnection& connection, NatsRequest message, uint64_t expected) {
   const std::string mark = random_mark();
   message.headers.emplace_back(kMarkHeader, mark);
   message.headers.emplace_back("Nats-Expected-Last-Subject-Sequence", std::to_string(expected));
@@ -170,6 +181,23 @@ Result<uint64_t> append(NatsConnection& connection, NatsRequest message, uint64_
                 Effect::unknown);
   }
   return *sequence;
+}
+
+}  // namespace
+
+// A store that moves takes no writes for a moment, and the connection moves with it: as with a restart
+// of the server, that is waited for.
+Result<uint64_t> append(NatsConnection& connection, NatsRequest message, uint64_t expected) {
+  const auto until = std::chrono::steady_clock::now() + connection.config().request_timeout;
+  while (true) {
+    auto appended = append_once(connection, message, expected);
+    if (appended || err_code(appended.error()) != kFrozen ||
+        appended.error().effect != Effect::none ||
+        std::chrono::steady_clock::now() + kFrozenRetry >= until) {
+      return appended;
+    }
+    std::this_thread::sleep_for(kFrozenRetry);
+  }
 }
 
 Result<std::optional<Message>> last(NatsConnection& connection, std::string_view stream,

@@ -18,7 +18,7 @@ std::string deliver_prefix(const MachineId& machine) {
 }
 
 Json mirror_config(const std::string& stream, const MachineId& machine) {
-  return {{"name", mirror_stream(stream)},
+  return {{"name", stream},
           {"storage", "file"},
           {"retention", "limits"},
           {"num_replicas", 1},
@@ -39,16 +39,15 @@ Status check_mirror(const Json& info, const std::string& stream) {
   const std::string of = TRY(get_string_or(mirror, "name", ""));
   if (of == stream) return {};
   return fail(Code::precondition,
-              std::format("stream {} is no mirror of {}", mirror_stream(stream), stream));
+              std::format("stream {} is no mirror of {}", stream, stream));
 }
 
 Status ensure_mirror(NatsConnection& local, const MachineId& machine, const std::string& stream) {
   const std::string domain = mirror_domain(machine);
-  const std::string name = mirror_stream(stream);
-  auto info = jetstream::api_of(local, domain, "STREAM.INFO." + name, Json());
+  auto info = jetstream::api_of(local, domain, "STREAM.INFO." + stream, Json());
   if (!info && jetstream::err_code(info.error()) == jetstream::kNoStream) {
     info =
-        jetstream::api_of(local, domain, "STREAM.CREATE." + name, mirror_config(stream, machine));
+        jetstream::api_of(local, domain, "STREAM.CREATE." + stream, mirror_config(stream, machine));
   }
   if (!info) return fail(std::move(info).error().at("mirror of " + stream));
   return check_mirror(*info, stream);
@@ -72,16 +71,6 @@ Result<MirrorState> state_of(const Json& info, const std::string& stream) {
 
 }  // namespace
 
-std::string mirror_stream(const std::string& stream) {
-  return "MIRROR_" + stream;
-}
-
-std::vector<std::string> mirror_streams() {
-  std::vector<std::string> names;
-  for (const std::string& stream : all_streams()) names.push_back(mirror_stream(stream));
-  return names;
-}
-
 Status ensure_mirrors(NatsConnection& local, const MachineId& machine) {
   for (const std::string& stream : all_streams()) TRY(ensure_mirror(local, machine, stream));
   return {};
@@ -91,7 +80,7 @@ Result<std::vector<MirrorState>> mirror_lag(NatsConnection& local, const Machine
   std::vector<MirrorState> states;
   for (const std::string& stream : all_streams()) {
     auto info = jetstream::api_of(local, mirror_domain(machine),
-                                  "STREAM.INFO." + mirror_stream(stream), Json());
+                                  "STREAM.INFO." + stream, Json());
     if (!info) return fail(std::move(info).error().at("mirror of " + stream));
     states.push_back(TRY(state_of(*info, stream)));
   }

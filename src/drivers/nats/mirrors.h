@@ -1,7 +1,8 @@
 // Copies of the store's streams in a leaf node's own JetStream (domain "m-<machine>"), kept up by
 // nats-server itself, asynchronously. Nobody reads or writes them in normal life: they are what
 // `storage recover` starts from when the store machine is gone for good. A mirror has no subjects,
-// so nothing can be appended to it, and names of its own, so that it never answers for the store.
+// so nothing can be appended to it. It has the stream's own name, in another domain, because a copy can
+// be restored under no other (nats-server 2.10 keys its checksums with it).
 #pragma once
 
 #include <cstdint>
@@ -14,10 +15,6 @@
 #include "model/names.h"
 
 namespace ployz {
-
-// "MIRROR_COMMITS".
-[[nodiscard]] std::string mirror_stream(const std::string& stream);
-[[nodiscard]] std::vector<std::string> mirror_streams();
 
 // Creates the mirrors that are missing; may be repeated, and with the store away: they catch up
 // when it is back. `local` is the daemon's connection to its own machine's leaf node.

@@ -6,8 +6,8 @@
 #include <format>
 #include <span>
 
-#include "drivers/nats/mirrors.h"
 #include "drivers/nats/nkey.h"
+#include "drivers/nats/streams.h"
 
 namespace ployz {
 namespace {
@@ -16,13 +16,22 @@ namespace {
 // a server rewrites that to the plain calls in every account.
 constexpr std::string_view kApi = "$JS.ployz.API.";
 constexpr std::string_view kPlainApi = "$JS.API.";
-constexpr std::string_view kStoreDomain = "store";
 constexpr std::string_view kRecords = "$KV.>";
 // What a machine needs of the store. Creating a consumer: named with a filter, or a mirror's.
 constexpr std::array<std::string_view, 4> kReadCalls{"STREAM.INFO.*", "STREAM.MSG.GET.*",
                                                      "CONSUMER.CREATE.*", "CONSUMER.CREATE.*.>"};
 // What the founder needs, before the store listens for leaves.
 constexpr std::array<std::string_view, 2> kManagingCalls{"STREAM.CREATE.*", "STREAM.UPDATE.*"};
+// What the store's administrator may, in the API and beside it: never delete, never purge.
+constexpr std::array<std::string_view, 7> kAdminCalls{
+    "STREAM.INFO.*",     "STREAM.MSG.GET.*", "STREAM.CREATE.*",  "STREAM.UPDATE.*",
+    "STREAM.SNAPSHOT.*", "STREAM.RESTORE.*", "CONSUMER.CREATE.>"};
+constexpr std::array<std::string_view, 3> kAdminSubjects{"$JS.SNAPSHOT.>", "$JS.FC.>",
+                                                         kEpochSubject};
+// And of a machine's own mirrors.
+constexpr std::array<std::string_view, 3> kMirrorAdminCalls{"STREAM.INFO.*", "STREAM.SNAPSHOT.*",
+                                                            "CONSUMER.CREATE.>"};
+constexpr std::array<std::string_view, 2> kMirrorAdminSubjects{"$JS.SNAPSHOT.ACK.>", "$JS.FC.>"};
 // Published as they are: commits, and readers' answers to flow control.
 constexpr std::array<std::string_view, 2> kPlainSubjects{"ployz.commit.*", "$JS.FC.>"};
 // What the daemon may ask of its own machine's mirrors, by their names.
@@ -69,7 +78,15 @@ std::string host_port(const std::string& address, uint16_t port) {
 }
 
 std::string_view role_name(NatsRole role) {
-  return role == NatsRole::daemon ? "daemon" : "router";
+  switch (role) {
+    case NatsRole::daemon:
+      return "daemon";
+    case NatsRole::router:
+      return "router";
+    case NatsRole::admin:
+      return "admin";
+  }
+  return "";
 }
 
 void add_calls(std::vector<std::string>& subjects, std::span<const std::string_view> calls) {
@@ -77,12 +94,24 @@ void add_calls(std::vector<std::string>& subjects, std::span<const std::string_v
 }
 
 void add_mirror_calls(std::vector<std::string>& subjects, const MachineId& machine) {
-  for (const std::string& stream : mirror_streams()) {
+  for (const std::string& stream : all_streams()) {
     for (const std::string_view call : kMirrorCalls) {
       subjects.push_back(std::format("$JS.{}.API.{}{}", mirror_domain(machine), call, stream));
       subjects.push_back(std::format("$JS.API.{}{}", call, stream));
     }
   }
+}
+
+// The server maps the calls of its own domain to the plain ones, and looks at rights after that.
+std::vector<std::string> admin_subjects(const std::string& domain,
+                                        std::span<const std::string_view> calls,
+                                        std::span<const std::string_view> others) {
+  std::vector<std::string> subjects{others.begin(), others.end()};
+  for (const std::string_view call : calls) {
+    subjects.push_back(std::format("$JS.{}.API.{}", domain, call));
+    subjects.push_back(std::string(kPlainApi).append(call));
+  }
+  return subjects;
 }
 
 std::vector<std::string> may_publish(const NatsUser& user, bool through_leaf) {
@@ -92,6 +121,11 @@ std::vector<std::string> may_publish(const NatsUser& user, bool through_leaf) {
                                                     "CONSUMER.CREATE.COMMITS.>"};
     add_calls(subjects, calls);
     return subjects;
+  }
+  if (user.role == NatsRole::admin) {
+    return through_leaf ? admin_subjects(mirror_domain(user.machine), kMirrorAdminCalls,
+                                         kMirrorAdminSubjects)
+                        : admin_subjects(std::string(kStoreDomain), kAdminCalls, kAdminSubjects);
   }
   std::vector<std::string> subjects{"ployz.rpc.>"};
   subjects.insert(subjects.end(), kPlainSubjects.begin(), kPlainSubjects.end());
@@ -103,6 +137,7 @@ std::vector<std::string> may_publish(const NatsUser& user, bool through_leaf) {
 }
 
 std::vector<std::string> may_subscribe(const NatsUser& user) {
+  if (user.role == NatsRole::admin) return {inbox_prefix(user.machine, user.role) + ".>"};
   const std::string_view target = user.role == NatsRole::daemon ? "agent" : "router";
   return {std::format("ployz.rpc.{}.{}.*", user.machine.str(), target),
           inbox_prefix(user.machine, user.role) + ".>"};
@@ -124,7 +159,7 @@ constexpr std::string_view kReplyInboxes = "_INBOX.*.*.*.r.*";
 // the store's machine whoever was asked must be allowed to answer without that memory.
 std::string user_text(const NatsUser& user, bool through_leaf, bool reloads) {
   std::vector<std::string> publish = may_publish(user, through_leaf);
-  if (reloads) publish.emplace_back(kReplyInboxes);
+  if (reloads && user.role != NatsRole::admin) publish.emplace_back(kReplyInboxes);
   return std::format(R"(      {{ # {} {}
         nkey: {}
         allowed_connection_types: ["STANDARD"]
@@ -200,7 +235,24 @@ constexpr std::string_view kMappings = R"(    mappings {
     }
 )";
 
-std::string accounts_text(const NatsServerConfig& config, const std::string& users) {
+struct UserTexts {
+  std::string store;  // of account STORE, where there is one
+  std::string ployz;
+};
+
+UserTexts user_texts(const NatsServerConfig& config) {
+  UserTexts texts;
+  for (const NatsUser& user : config.users) {
+    const bool in_store = user.role == NatsRole::admin && !config.remote;
+    (in_store ? texts.store : texts.ployz) +=
+        user_text(user, config.remote.has_value(), config.leaf_listen.has_value());
+  }
+  for (const LeafUser& leaf : config.leaves) texts.ployz += leaf_user_text(leaf);
+  return texts;
+}
+
+std::string accounts_text(const NatsServerConfig& config) {
+  const UserTexts users = user_texts(config);
   if (config.remote) {
     return std::format(R"(accounts {{
   PLOYZ {{
@@ -210,12 +262,14 @@ std::string accounts_text(const NatsServerConfig& config, const std::string& use
   }}
 }}
 )",
-                       users);
+                       users.ployz);
   }
   const AccountBorder border = account_border(!config.leaf_listen);
   return std::format(R"(accounts {{
   STORE {{
     jetstream: enabled
+    users: [
+{}    ]
     exports: [
 {}    ]
   }}
@@ -227,7 +281,7 @@ std::string accounts_text(const NatsServerConfig& config, const std::string& use
 {}  }}
 {}}}
 )",
-                     border.exports, border.imports, users, config.leaf_listen ? kMappings : "",
+                     users.store, border.exports, border.imports, users.ployz, config.leaf_listen ? kMappings : "",
                      config.leaf_listen ? "  NOBODY {}\n" : "");
 }
 
@@ -248,8 +302,10 @@ Status check_leaves(const NatsServerConfig& config) {
     }
   }
   if (!config.remote) return {};
-  if (!is_leaf_url(config.remote->url)) {
-    return fail(Code::invalid, std::format("'{}' is not a leaf URL", config.remote->url),
+  if (config.remote->urls.empty()) return fail(Code::invalid, "a leaf node without a store");
+  for (const std::string& url : config.remote->urls) {
+    if (is_leaf_url(url)) continue;
+    return fail(Code::invalid, std::format("'{}' is not a leaf URL", url),
                 "write nats-leaf://address:port");
   }
   if (!is_path(config.remote->seed_file)) {
@@ -257,6 +313,24 @@ Status check_leaves(const NatsServerConfig& config) {
                                            config.remote->seed_file));
   }
   return {};
+}
+
+Status check_cluster(const NatsServerConfig& config) {
+  if (!config.cluster) return {};
+  const StoreCluster& cluster = *config.cluster;
+  if (config.remote) return fail(Code::invalid, "a leaf node is no member of the store");
+  const bool hexadecimal = !cluster.secret.empty() && std::ranges::all_of(cluster.secret, [](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+  });
+  if (!hexadecimal) return fail(Code::invalid, "a store of several machines without a secret");
+  if (!is_id(cluster.name)) return fail(Code::invalid, "a store of several machines without a name");
+  for (const std::string& address : cluster.others) {
+    if (!is_address(address)) {
+      return fail(Code::invalid, std::format("'{}' is not an address", address));
+    }
+  }
+  if (is_address(cluster.address)) return {};
+  return fail(Code::invalid, std::format("'{}' is not an address", cluster.address));
 }
 
 Status check_config(const NatsServerConfig& config) {
@@ -275,6 +349,7 @@ Status check_config(const NatsServerConfig& config) {
                                              user.machine.str()));
     }
   }
+  TRY(check_cluster(config));
   return check_leaves(config);
 }
 
@@ -318,15 +393,37 @@ leafnodes {{
   reconnect: "500ms"
   remotes: [
     {{
-      url: "{}"
+      urls: {}
       account: PLOYZ
       include "{}"
     }}
   ]
 }}
 )",
-                     config.remote->url,
+                     list(config.remote->urls),
                      std::filesystem::path(config.remote->seed_file).filename().string());
+}
+
+// Routes are made by who is listed on both sides; nobody is told of others (no_advertise).
+std::string cluster_text(const NatsServerConfig& config) {
+  if (!config.cluster) return {};
+  const StoreCluster& cluster = *config.cluster;
+  std::vector<std::string> routes;
+  for (const std::string& other : cluster.others) {
+    routes.push_back(std::format("nats-route://ployz:{}@{}", cluster.secret,
+                                 host_port(other, cluster.port)));
+  }
+  return std::format(R"(
+cluster {{
+  name: "{}"
+  listen: "{}"
+  no_advertise: true
+  authorization {{ user: ployz, password: "{}", timeout: 3 }}
+  routes: {}
+}}
+)",
+                     cluster.name, host_port(cluster.address, cluster.port), cluster.secret,
+                     list(routes));
 }
 
 }  // namespace
@@ -357,11 +454,6 @@ std::string mirror_domain(const MachineId& machine) {
 
 Result<std::string> server_config_text(const NatsServerConfig& config) {
   TRY(check_config(config));
-  std::string users;
-  for (const NatsUser& user : config.users) {
-    users += user_text(user, config.remote.has_value(), config.leaf_listen.has_value());
-  }
-  for (const LeafUser& leaf : config.leaves) users += leaf_user_text(leaf);
   return std::format(R"(# Written by ployzd; changes are lost.
 # store epoch {}
 server_name: "ployz-{}"
@@ -378,11 +470,11 @@ write_deadline: "10s"
 ping_interval: "5s"
 ping_max: 2
 
-{}{}
+{}{}{}
 {})",
                      config.epoch, config.machine.str(),
                      host_port(config.listen_address, config.port), jetstream_text(config),
-                     leafnodes_text(config), accounts_text(config, users));
+                     cluster_text(config), leafnodes_text(config), accounts_text(config));
 }
 
 }  // namespace ployz

@@ -6,6 +6,9 @@
 // of its own, so that one cannot read another's replies:
 // - the daemon commands any machine, answers for its own agent, appends commits, writes records;
 // - the router answers for its own router and reads commits. It can append and write nothing.
+// And one that speaks for the machine's root alone: the admin, who copies and freezes streams when the
+// store moves. On the store's machines it is in STORE, where no connection from elsewhere leads; on
+// the others it copies the machine's own mirrors.
 // A reply may be sent only to who asked (allow_responses), so nobody can forge one.
 //
 // Other machines come through leaf nodes (docs/adr/0005): the store's server restricts what they
@@ -27,7 +30,7 @@
 
 namespace ployz {
 
-enum class NatsRole { daemon, router };
+enum class NatsRole { daemon, router, admin };
 
 struct NatsUser {
   MachineId machine;
@@ -51,8 +54,17 @@ struct LeafListen {
 // Where every other machine's server finds the store machine's. A change needs a restart of the
 // server, not a reload.
 struct LeafRemote {
-  std::string url;        // "nats-leaf://10.101.0.1:7422"
-  std::string seed_file;  // beside the configuration; see leaf_seed_file()
+  std::vector<std::string> urls;  // "nats-leaf://10.101.0.1:7422", one for each of the store's machines
+  std::string seed_file;          // beside the configuration; see leaf_seed_file()
+};
+
+// A store on several machines: their servers hear each other on the overlay.
+struct StoreCluster {
+  std::string name;     // "ployz-7": of the epoch, so that no two epochs ever meet
+  std::string address;  // this machine's, on the overlay
+  uint16_t port = 6222;
+  std::string secret;   // [0-9a-f]+: who knows it may be a member; made for the epoch
+  std::vector<std::string> others;  // addresses, same port
 };
 
 struct NatsServerConfig {
@@ -68,17 +80,20 @@ struct NatsServerConfig {
   // The store machine. Adding or removing a leaf needs a reload, which drops nobody else.
   std::optional<LeafListen> leaf_listen;
   std::vector<LeafUser> leaves;
+  std::optional<StoreCluster> cluster;  // absent: the store is on one machine
   // Every other machine.
   std::optional<LeafRemote> remote;
 };
 
 // "_INBOX.<machine>.daemon": what NatsConfig::inbox_prefix of this user must be.
 [[nodiscard]] std::string inbox_prefix(const MachineId& machine, NatsRole role);
+// The JetStream domain of the store's servers: what its admin calls it. Everybody else says "ployz".
+inline constexpr std::string_view kStoreDomain = "store";
 // "<data>/nats/store/<epoch>".
 [[nodiscard]] std::string store_directory(const std::string& data_dir, uint64_t epoch);
 // "<data>/nats/mirror/<epoch>": a leaf node's own JetStream, which holds mirrors only.
 [[nodiscard]] std::string mirror_directory(const std::string& data_dir, uint64_t epoch);
-// "m-<machine>": its JetStream domain. The store's is "ployz", and only the store has it.
+// "m-<machine>": the JetStream domain of a leaf node.
 [[nodiscard]] std::string mirror_domain(const MachineId& machine);
 // "<data>/nats/leaf.nk": what the configuration includes (2.10 takes a seed only in its own text),
 // with leaf_seed_text() as content; beside the configuration, because that is where the server

@@ -35,9 +35,41 @@ TEST(NatsServerConfig, RoutersCannotWrite) {
   config.users.erase(config.users.begin());
   const auto text = server_config_text(config);
   ASSERT_TRUE(text);
-  const std::string users = text->substr(text->find("users: ["));
+  const std::string users = text->substr(text->find("users: [", text->find("PLOYZ {")));
   for (const std::string_view subject : {"$KV", "ployz.commit", "ployz.rpc.>", "STREAM.CREATE"}) {
     EXPECT_FALSE(users.contains(subject)) << subject;
+  }
+}
+
+TEST(NatsServerConfig, TheAdminSpeaksWithTheStoreAlone) {
+  NatsServerConfig config = sample();
+  config.users.push_back({MachineId("m1"), NatsRole::admin, kKey, false});
+  const auto text = server_config_text(config);
+  ASSERT_TRUE(text) << text.error().line();
+  const size_t ployz = text->find("PLOYZ {");
+  EXPECT_LT(text->find("# m1 admin"), ployz);
+  EXPECT_FALSE(text->substr(ployz).contains("RESTORE"));
+  for (const std::string_view call : {"DELETE", "PURGE"}) EXPECT_FALSE(text->contains(call)) << call;
+}
+
+TEST(NatsServerConfig, AStoreOfSeveralMachinesKnowsItsMembers) {
+  NatsServerConfig config = sample();
+  config.cluster = StoreCluster{"ployz-2", "10.101.0.1", 6222, "00ff", {"10.101.1.1", "10.101.2.1"}};
+  const auto text = server_config_text(config);
+  ASSERT_TRUE(text) << text.error().line();
+  for (const std::string_view line :
+       {"  name: \"ployz-2\"\n", "  listen: \"10.101.0.1:6222\"\n", "no_advertise: true",
+        "authorization { user: ployz, password: \"00ff\"",
+        "[\"nats-route://ployz:00ff@10.101.1.1:6222\", \"nats-route://ployz:00ff@10.101.2.1:6222\"]"}) {
+    EXPECT_TRUE(text->contains(line)) << line;
+  }
+  for (const auto& spoil : std::vector<std::function<void(StoreCluster&)>>{
+           [](auto& c) { c.secret.clear(); }, [](auto& c) { c.secret = "a\"b"; },
+           [](auto& c) { c.name = "a b"; }, [](auto& c) { c.others.push_back("x"); },
+           [](auto& c) { c.address.clear(); }}) {
+    NatsServerConfig spoilt = config;
+    spoil(*spoilt.cluster);
+    EXPECT_FALSE(server_config_text(spoilt));
   }
 }
 
@@ -65,11 +97,11 @@ TEST(NatsServerConfig, AStoreThatListensLetsNobodyMakeOrEndStreams) {
 TEST(NatsServerConfig, ALeafNodeHasNoStore) {
   NatsServerConfig config = sample();
   config.users[0].manages_streams = false;
-  config.remote = LeafRemote{"nats-leaf://10.101.0.1:7422", "/var/lib/ployz/nats/leaf.nk"};
+  config.remote = LeafRemote{{"nats-leaf://10.101.0.1:7422"}, "/var/lib/ployz/nats/leaf.nk"};
   const auto text = server_config_text(config);
   ASSERT_TRUE(text) << text.error().line();
   for (const std::string_view line :
-       {"domain: m-m1\n", "include \"leaf.nk\"\n", "url: \"nats-leaf://10.101.0.1:7422\"\n",
+       {"domain: m-m1\n", "include \"leaf.nk\"\n", "urls: [\"nats-leaf://10.101.0.1:7422\"]\n",
         "store_dir: \"/var/lib/ployz/nats/mirror/1\"\n"}) {
     EXPECT_TRUE(text->contains(line)) << line;
   }
@@ -80,7 +112,7 @@ TEST(NatsServerConfig, ALeafNodeHasNoStore) {
 }
 
 TEST(NatsServerConfig, RefusesWhatIsNoLeafNode) {
-  const LeafRemote remote{"nats-leaf://10.101.0.1:7422", "/var/lib/ployz/nats/leaf.nk"};
+  const LeafRemote remote{{"nats-leaf://10.101.0.1:7422"}, "/var/lib/ployz/nats/leaf.nk"};
   for (const auto& spoil : std::vector<std::function<void(NatsServerConfig&)>>{
            [](auto& c) { c.leaves = {{MachineId("m2"), kKey}}; },
            [](auto& c) { c.leaf_listen = LeafListen{"", 7422}; },
@@ -92,9 +124,9 @@ TEST(NatsServerConfig, RefusesWhatIsNoLeafNode) {
              c.leaf_listen = LeafListen{"10.0.0.1", 7422};
              c.leaves = {{MachineId("m2"), "SUsecret"}};
            },
-           [](auto& c) { c.remote = LeafRemote{"nats://10.0.0.1:7422", "/leaf.nk"}; },
-           [](auto& c) { c.remote = LeafRemote{"nats-leaf://u:p@10.0.0.1:7422", "/leaf.nk"}; },
-           [](auto& c) { c.remote = LeafRemote{"nats-leaf://10.0.0.1:7422", "leaf\".nk"}; }}) {
+           [](auto& c) { c.remote = LeafRemote{{"nats://10.0.0.1:7422"}, "/leaf.nk"}; },
+           [](auto& c) { c.remote = LeafRemote{{"nats-leaf://u:p@10.0.0.1:7422"}, "/leaf.nk"}; },
+           [](auto& c) { c.remote = LeafRemote{{"nats-leaf://10.0.0.1:7422"}, "leaf\".nk"}; }}) {
     NatsServerConfig config = sample();
     spoil(config);
     const auto text = server_config_text(config);

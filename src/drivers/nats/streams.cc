@@ -90,12 +90,21 @@ std::vector<std::string> all_streams() {
   return names;
 }
 
+std::vector<Json> stream_configs(int replicas) {
+  std::vector<Json> configs{commit_config(replicas)};
+  for (const Bucket bucket : kBuckets) configs.push_back(bucket_config(bucket, replicas));
+  return configs;
+}
+
 Status ensure_streams(NatsConnection& connection, int replicas) {
-  TRY(ensure_stream(connection, commit_config(replicas)));
-  for (const Bucket bucket : kBuckets) {
-    TRY(ensure_stream(connection, bucket_config(bucket, replicas)));
-  }
-  return {};
+  for (const Json& config : stream_configs(replicas)) TRY(ensure_stream(connection, config));
+  return ensure_epoch_stream(connection, replicas);
+}
+
+Status ensure_epoch_stream(NatsConnection& connection, int replicas) {
+  Json config = base_config(std::string(kEpochStream), kEpochSubject, replicas);
+  config["max_msgs_per_subject"] = -1;
+  return ensure_stream(connection, config);
 }
 
 Status ensure_epoch(KeyValue& records, uint64_t epoch) {

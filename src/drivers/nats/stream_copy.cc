@@ -1,0 +1,176 @@
+#include "drivers/nats/stream_copy.h"
+
+#include <algorithm>
+#include <condition_variable>
+#include <deque>
+#include <format>
+#include <fstream>
+#include <mutex>
+
+#include "base/digest.h"
+#include "drivers/nats/feed.h"
+#include "drivers/nats/jetstream.h"
+#include "drivers/nats/streams.h"
+
+namespace ployz {
+namespace {
+
+constexpr uint64_t kChunkBytes = 256 << 10;
+// A message is never smaller than its header, so a stream with this limit takes none.
+constexpr int kFrozenSize = 1;
+constexpr int kUnlimited = -1;
+
+// What arrives on one subject, in order.
+class Inbox {
+ public:
+  void put(NatsMessage message) {
+    const std::lock_guard lock(mutex_);
+    messages_.push_back(std::move(message));
+    changed_.notify_all();
+  }
+  Result<NatsMessage> take(std::chrono::milliseconds limit) {
+    std::unique_lock lock(mutex_);
+    if (!changed_.wait_for(lock, limit, [this] { return !messages_.empty(); })) {
+      return fail(Code::timeout, "the store stopped sending");
+    }
+    NatsMessage message = std::move(messages_.front());
+    messages_.pop_front();
+    return message;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<NatsMessage> messages_;
+};
+
+Error cannot_write(const std::filesystem::path& file) {
+  return {Code::denied, Effect::none, std::format("cannot write {}", file.string()), {}, {}};
+}
+
+// The end is an empty message: of status 204, or without any in older servers.
+Result<bool> is_end(const NatsMessage& chunk) {
+  const std::string_view status = chunk.header("Status");
+  if (!chunk.data.empty() && status.empty()) return false;
+  if (status.empty() || status == "204") return true;
+  return fail(Code::unavailable,
+              std::format("the store broke its snapshot off: {} {}", status,
+                          chunk.header("Description")));
+}
+
+Status receive(NatsConnection& admin, Inbox& inbox, std::ofstream& out,
+               const std::filesystem::path& file) {
+  while (true) {
+    const NatsMessage chunk = TRY(inbox.take(admin.config().request_timeout));
+    if (TRY(is_end(chunk))) return {};
+    out.write(chunk.data.data(), static_cast<std::streamsize>(chunk.data.size()));
+    if (!out) return fail(cannot_write(file));
+    // The server waits for these: they bound what is under way.
+    if (!chunk.reply.empty()) TRY(admin.publish({chunk.reply, {}, {}}));
+  }
+}
+
+// Of a stream that takes writes.
+Result<Json> writable_config(const std::string& stream, int replicas) {
+  for (Json& config : stream_configs(replicas)) {
+    if (config["name"] == stream) return std::move(config);
+  }
+  return fail(Code::invalid, std::format("{} is no stream of the store", stream));
+}
+
+// A chunk is answered with nothing, or with what went wrong.
+Status acknowledged(const NatsMessage& answer) {
+  if (answer.data.empty()) return {};
+  const auto json = parse_json(answer.data);
+  if (json && json->is_object() && !json->contains("error")) return {};
+  return fail(Code::internal, "the store refused its copy: " + answer.data.substr(0, 200));
+}
+
+Status send_chunks(NatsConnection& admin, const std::string& to,
+                   const std::filesystem::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  std::string buffer(kChunkBytes, '\0');
+  while (true) {
+    in.read(buffer.data(), static_cast<std::streamsize>(buffer.size()));
+    const auto got = static_cast<size_t>(in.gcount());
+    if (in.bad() || (got == 0 && !in.eof())) {
+      return fail(Code::denied, std::format("cannot read {}", file.string()));
+    }
+    // The last is empty, and answered when the stream is there.
+    TRY(acknowledged(TRY(admin.request({to, buffer.substr(0, got), {}}))));
+    if (got == 0) return {};
+  }
+}
+
+void add_to(Sha256& sum, std::string_view text) {
+  sum.update(std::format("{}:", text.size()));
+  sum.update(text);
+}
+
+}  // namespace
+
+Result<StreamSnapshot> take_snapshot(NatsConnection& admin, const std::string& stream,
+                                     const std::filesystem::path& file) {
+  std::ofstream out(file, std::ios::binary | std::ios::trunc);
+  if (!out) return fail(cannot_write(file));
+  Inbox inbox;
+  const std::string subject = admin.new_inbox();
+  const auto subscription = TRY(admin.subscribe(
+      subject, [&inbox](NatsMessage message) { inbox.put(std::move(message)); }));
+  auto answer = jetstream::api(
+      admin, "STREAM.SNAPSHOT." + stream,
+      {{"deliver_subject", subject}, {"no_consumers", true}, {"chunk_size", kChunkBytes}});
+  if (!answer) return fail(std::move(answer).error().at("copying stream " + stream));
+  Status received = receive(admin, inbox, out, file);
+  if (!received) return fail(std::move(received).error().at("copying stream " + stream));
+  out.close();
+  if (!out) return fail(cannot_write(file));
+  return StreamSnapshot{stream, TRY(get_object(*answer, "state")), file};
+}
+
+Status restore_stream(NatsConnection& admin, const StreamSnapshot& snapshot, int replicas) {
+  const Json request{{"config", TRY(writable_config(snapshot.stream, replicas))},
+                     {"state", snapshot.state}};
+  auto begun = jetstream::api(admin, "STREAM.RESTORE." + snapshot.stream, request);
+  if (!begun) return fail(std::move(begun).error().at("restoring stream " + snapshot.stream));
+  const std::string to = TRY(get_string(*begun, "deliver_subject"));
+  Status sent = send_chunks(admin, to, snapshot.file);
+  if (!sent) return fail(std::move(sent).error().at("restoring stream " + snapshot.stream));
+  return {};
+}
+
+Result<StreamDigest> digest_stream(NatsConnection& connection, const std::string& stream) {
+  StreamDigest result;
+  Sha256 sum;
+  auto read = read_feed(connection, {stream, "", false}, [&](jetstream::Message message) {
+    ++result.messages;
+    result.last_sequence = message.sequence;
+    add_to(sum, std::to_string(message.sequence));
+    add_to(sum, message.subject);
+    std::ranges::sort(message.headers);  // the client library tells them in no order
+    for (const auto& [key, value] : message.headers) {
+      add_to(sum, key);
+      add_to(sum, value);
+    }
+    add_to(sum, message.data);
+  });
+  if (!read) return fail(std::move(read).error().at("reading stream " + stream));
+  result.digest = sum.digest();
+  return result;
+}
+
+Status freeze_stream(NatsConnection& admin, const std::string& stream, bool frozen) {
+  const Json info = TRY(jetstream::api(admin, "STREAM.INFO." + stream, Json()));
+  Json config = TRY(get_object(info, "config"));
+  const int wanted = frozen ? kFrozenSize : kUnlimited;
+  if (config.value("max_msg_size", kUnlimited) == wanted) return {};
+  config["max_msg_size"] = wanted;
+  auto updated = jetstream::api(admin, "STREAM.UPDATE." + stream, config);
+  if (!updated) {
+    return fail(std::move(updated).error().at(
+        std::format("{} stream {}", frozen ? "freezing" : "unfreezing", stream)));
+  }
+  return {};
+}
+
+}  // namespace ployz

@@ -1,0 +1,241 @@
+// The store moves from servers to others by what stream_copy.h does: nothing is lost, no sequence
+// changes, whoever writes meanwhile goes on at the new place.
+#include <filesystem>
+#include <iostream>
+
+#include <gtest/gtest.h>
+
+#include "contract/control_store_world.h"
+#include "contract/nats_cluster.h"
+#include "drivers/nats/commit_log.h"
+#include "drivers/nats/jetstream.h"
+#include "drivers/nats/mirrors.h"
+#include "drivers/nats/stream_copy.h"
+
+namespace ployz::contract {
+namespace {
+
+constexpr auto kElected = std::chrono::seconds(60);
+
+// A store of one machine, or of three with addresses 127.0.0.1 to 127.0.0.3.
+class Store {
+ public:
+  explicit Store(int machines) {
+    const uint16_t port = free_port();
+    for (int n = 1; n <= machines; ++n) {
+      auto& server = servers_.emplace_back(std::make_unique<NatsServer>(std::format("m{}", n).c_str()));
+      if (machines == 1) break;
+      StoreCluster cluster{"ployz-2", std::format("127.0.0.{}", n), port, "5ec1e7", {}};
+      for (int other = 1; other <= machines; ++other) {
+        if (other != n) cluster.others.push_back(std::format("127.0.0.{}", other));
+      }
+      server->config().cluster = cluster;
+      server->write_config();
+    }
+    for (const auto& server : servers_) server->start();
+  }
+  NatsServer& first() { return *servers_.front(); }
+  NatsServer& at(size_t index) { return *servers_.at(index); }
+  [[nodiscard]] int machines() const { return static_cast<int>(servers_.size()); }
+  std::unique_ptr<NatsConnection> admin() { return first().connect("m1", NatsRole::admin); }
+  std::unique_ptr<NatsConnection> daemon() { return first().connect("m1", NatsRole::daemon); }
+  std::string log() {
+    std::string text;
+    for (const auto& server : servers_) text += server->log();
+    return text;
+  }
+
+ private:
+  std::vector<std::unique_ptr<NatsServer>> servers_;
+};
+
+class NatsStoreMoves : public testing::Test {
+ protected:
+  NatsStoreMoves() {
+    const auto made = ensure_streams(*old_.daemon(), 1);
+    EXPECT_TRUE(made) << made.error().line();
+  }
+  void TearDown() override {
+    if (HasFailure()) std::cerr << old_.log();
+  }
+
+  // Commits of some namespaces, a record with tombstones between its values.
+  static void fill(Store& store, int commits) {
+    const auto daemon = store.daemon();
+    NatsCommitLog log(*daemon);
+    NatsKeyValue records(*daemon);
+    std::map<int, uint64_t> newest;
+    for (int n = 0; n < commits; ++n) {
+      const auto appended = log.append(NamespaceName(std::format("shop{}", n % 3)), newest[n % 3],
+                                       std::format("commit {}", n) + std::string(n % 7 * 100, 'x'));
+      ASSERT_TRUE(appended) << appended.error().line();
+      newest[n % 3] = *appended;
+    }
+    for (int n = 0; n < 5; ++n) {
+      const auto created = records.create(Bucket::leases, "shop", std::to_string(n));
+      ASSERT_TRUE(created) << created.error().line();
+      if (n < 4) {
+        ASSERT_TRUE(records.remove(Bucket::leases, "shop", *created));
+      }
+    }
+  }
+
+  // Every stream, verified.
+  static void copy(NatsConnection& from, Store& store, int replicas) {
+    const auto to = store.admin();
+    const auto until = std::chrono::steady_clock::now() + kElected;
+    for (const std::string& stream : all_streams()) {
+      const auto file = std::filesystem::path(store.first().directory()) / (stream + ".copy");
+      const auto taken = take_snapshot(from, stream, file);
+      ASSERT_TRUE(taken) << taken.error().line();
+      // A cluster refuses until it has a leader and all members; and what timed out may have arrived.
+      Status restored = restore_stream(*to, *taken, replicas);
+      while (!restored && restored.error().code != Code::exists &&
+             std::chrono::steady_clock::now() < until) {
+        restored = restore_stream(*to, *taken, replicas);
+      }
+      ASSERT_TRUE(restored || restored.error().code == Code::exists)
+          << restored.error().line() << store.log();
+      const auto before = digest_stream(from, stream);
+      const auto after = digest_stream(*to, stream);
+      ASSERT_TRUE(before) << before.error().line();
+      ASSERT_TRUE(after) << after.error().line();
+      EXPECT_EQ(*before, *after) << stream;
+    }
+  }
+
+  // m2's mirrors have this commit, and the one record there is.
+  static bool caught_up(NatsConnection& local, uint64_t commit) {
+    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    while (std::chrono::steady_clock::now() < until) {
+      const auto states = mirror_lag(local, MachineId("m2"));
+      if (!states) continue;
+      const auto has = [&](const std::string& stream, uint64_t sequence) {
+        const auto found = std::ranges::find(*states, stream, &MirrorState::stream);
+        return found != states->end() && found->last_sequence == sequence;
+      };
+      if (has("COMMITS", commit) && has("KV_meta", 1)) return true;
+    }
+    return false;
+  }
+
+  Store old_{1};
+};
+
+TEST_F(NatsStoreMoves, ToAnotherMachineWithEverySequence) {
+  fill(old_, 100);
+  Store next(1);
+  copy(*old_.admin(), next, 1);
+  const auto was = old_.daemon();
+  const auto is = next.daemon();
+  NatsCommitLog before(*was);
+  NatsCommitLog after(*is);
+  const NamespaceName shop("shop1");
+  const auto newest = before.newest(shop);
+  ASSERT_TRUE(newest && *newest);
+  const auto same = after.newest(shop);
+  ASSERT_TRUE(same && *same);
+  EXPECT_EQ((*same)->sequence, (*newest)->sequence);
+  EXPECT_EQ((*same)->bytes, (*newest)->bytes);
+  expect_error(after.append(shop, (*newest)->sequence - 1, "late"), Code::conflict);
+  EXPECT_TRUE(after.append(shop, (*newest)->sequence, "next"));
+  NatsKeyValue records(*is);
+  const auto record = records.get(Bucket::leases, "shop");
+  ASSERT_TRUE(record && *record);
+  EXPECT_TRUE(records.update(Bucket::leases, "shop", "new", (*record)->revision));
+}
+
+TEST_F(NatsStoreMoves, ToThreeMachinesAndBack) {
+  fill(old_, 50);
+  Store three(3);
+  copy(*old_.admin(), three, 3);
+  {
+    const auto daemon = three.daemon();
+    NatsCommitLog log(*daemon);
+    ASSERT_TRUE(log.append(NamespaceName("more"), 0, "of three"));
+  }
+  Store one(1);
+  copy(*three.admin(), one, 1);
+  const auto daemon = one.daemon();
+  NatsCommitLog log(*daemon);
+  EXPECT_EQ(log.history(NamespaceName("more"), 10)->size(), 1U);
+}
+
+// More than NATS keeps under way at once, so that what acknowledges it is needed.
+TEST_F(NatsStoreMoves, WhateverItsSize) {
+  const auto daemon = old_.daemon();
+  NatsCommitLog log(*daemon);
+  std::string noise(1 << 20, '\0');
+  uint64_t random = 88172645463325252ULL;
+  uint64_t newest = 0;
+  for (int n = 0; n < 24; ++n) {
+    for (char& c : noise) {
+      random ^= random << 13;
+      random ^= random >> 7;
+      random ^= random << 17;
+      c = static_cast<char>(random);
+    }
+    newest = *log.append(NamespaceName("large"), newest, noise);
+  }
+  Store next(1);
+  copy(*old_.admin(), next, 1);
+}
+
+TEST_F(NatsStoreMoves, AFrozenStoreRefusesWritesAndIsRead) {
+  fill(old_, 4);
+  const auto admin = old_.admin();
+  for (const std::string& stream : all_streams()) {
+    ASSERT_TRUE(freeze_stream(*admin, stream, true));
+    ASSERT_TRUE(freeze_stream(*admin, stream, true));
+  }
+  old_.first().kill();
+  old_.first().start();
+  ASSERT_TRUE(admin->wait_connected(std::chrono::seconds(20)));
+  old_.first().request_timeout = std::chrono::milliseconds(500);
+  const auto daemon = old_.daemon();
+  NatsCommitLog log(*daemon);
+  NatsKeyValue records(*daemon);
+  expect_error(log.append(NamespaceName("new"), 0, "x"), Code::unavailable);
+  expect_error(log.append(NamespaceName("new"), 0, ""), Code::unavailable);
+  expect_error(records.create(Bucket::leases, "new", ""), Code::unavailable);
+  const auto lease = records.get(Bucket::leases, "shop");
+  ASSERT_TRUE(lease && *lease);
+  expect_error(records.remove(Bucket::leases, "shop", (*lease)->revision), Code::unavailable);
+  EXPECT_EQ(log.newest_of_all()->size(), 3U);
+  for (const std::string& stream : all_streams()) ASSERT_TRUE(freeze_stream(*admin, stream, false));
+  EXPECT_TRUE(log.append(NamespaceName("new"), 0, "x"));
+}
+
+TEST_F(NatsStoreMoves, AMirrorIsRestoredAsTheStore) {
+  NatsCluster cluster;
+  const auto hub = cluster.connect("m1", NatsRole::daemon);
+  NatsCommitLog log(*hub);
+  uint64_t newest = 0;
+  for (int n = 0; n < 20; ++n) newest = *log.append(kShop, newest, std::to_string(n));
+  NatsKeyValue records(*hub);
+  ASSERT_TRUE(records.create(Bucket::meta, "k", "v"));
+  const auto local = cluster.connect("m2", NatsRole::daemon);
+  ASSERT_TRUE(ensure_mirrors(*local, MachineId("m2")));
+  ASSERT_TRUE(caught_up(*local, newest));
+  cluster.hub().kill();
+  Store next(1);
+  copy(*cluster.connect("m2", NatsRole::admin), next, 1);
+  const auto daemon = next.daemon();
+  NatsCommitLog restored(*daemon);
+  EXPECT_TRUE(restored.append(kShop, newest, "goes on"));
+  const auto record = NatsKeyValue(*daemon).get(Bucket::meta, "k");
+  ASSERT_TRUE(record && *record);
+  EXPECT_EQ((*record)->value, "v");
+}
+
+TEST_F(NatsStoreMoves, TheAdminNeitherDeletesNorPurges) {
+  fill(old_, 4);
+  const auto admin = old_.admin();
+  for (const std::string call : {"STREAM.DELETE.COMMITS", "STREAM.PURGE.COMMITS",
+                                 "STREAM.MSG.DELETE.COMMITS", "CONSUMER.DELETE.COMMITS.x"}) {
+    expect_error(admin->request({"$JS.API." + call, "{}", {}}), Code::denied);
+  }
+}
+
+}  // namespace
+}  // namespace ployz::contract
