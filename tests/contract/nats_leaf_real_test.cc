@@ -240,7 +240,7 @@ TEST_F(NatsLeafNodes, UsersOfALeafHaveTheRightsOfUsers) {
   for (const std::string subject :
        {"$JS.ployz.API.STREAM.DELETE.COMMITS", "$JS.ployz.API.STREAM.CREATE.x",
         "$JS.API.STREAM.INFO.other", "$JS.API.STREAM.CREATE.other", "$JS.API.STREAM.NAMES",
-        "$JS.ployz.API.STREAM.SNAPSHOT.COMMITS", "$JS.API.STREAM.SNAPSHOT.COMMITS",
+        "$JS.ployz.API.STREAM.RESTORE.COMMITS", "$JS.API.STREAM.SNAPSHOT.COMMITS",
         "$JS.m-m3.API.STREAM.INFO.COMMITS", "$KV.leases.x", "_INBOX.m1.daemon.x.r.1",
         "$SYS.REQ.SERVER.PING"}) {
     expect_error(m2_->request({subject, "{}", {}}), Code::denied);

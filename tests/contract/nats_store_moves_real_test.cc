@@ -228,6 +228,15 @@ TEST_F(NatsStoreMoves, AMirrorIsRestoredAsTheStore) {
   EXPECT_EQ((*record)->value, "v");
 }
 
+TEST_F(NatsStoreMoves, ALeafCopiesTheStoreToItsOwnMachine) {
+  NatsCluster cluster;
+  const auto hub = cluster.connect("m1", NatsRole::daemon);
+  NatsCommitLog log(*hub);
+  ASSERT_TRUE(log.append(kShop, 0, std::string(3 << 20, 'a')));
+  Store next(1);
+  copy(*cluster.connect("m2", NatsRole::daemon), next, 1);
+}
+
 TEST_F(NatsStoreMoves, TheAdminNeitherDeletesNorPurges) {
   fill(old_, 4);
   const auto admin = old_.admin();

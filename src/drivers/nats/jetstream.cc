@@ -16,6 +16,7 @@ namespace {
 constexpr uint64_t kStoreFailed = 10077;
 // A frozen stream takes no message of any size (stream_copy.h).
 constexpr uint64_t kFrozen = 10054;
+constexpr uint64_t kRestoredBefore = 10130;
 constexpr auto kFrozenRetry = std::chrono::milliseconds(50);
 constexpr uint64_t kWrongLastSequenceConstant = 10164;  // what newer servers say
 
@@ -30,7 +31,7 @@ Error api_error(const Json& error, std::string_view call) {
   if (status == 404) result.code = Code::not_found;
   if (code == kWrongLastSequence || code == kWrongLastSequenceConstant)
     result.code = Code::conflict;
-  if (code == kStreamExists) result.code = Code::exists;
+  if (code == kStreamExists || code == kRestoredBefore) result.code = Code::exists;
   if (code == kNoStream) {
     result.code = Code::unavailable;
     result.hint = "the control-plane store has not been created";

@@ -17,9 +17,11 @@ namespace {
 constexpr std::string_view kApi = "$JS.ployz.API.";
 constexpr std::string_view kPlainApi = "$JS.API.";
 constexpr std::string_view kRecords = "$KV.>";
-// What a machine needs of the store. Creating a consumer: named with a filter, or a mirror's.
-constexpr std::array<std::string_view, 4> kReadCalls{"STREAM.INFO.*", "STREAM.MSG.GET.*",
-                                                     "CONSUMER.CREATE.*", "CONSUMER.CREATE.*.>"};
+// What a machine needs of the store. Creating a consumer: named with a filter, or a mirror's. A
+// snapshot is for the machine that is to have the store next.
+constexpr std::array<std::string_view, 5> kReadCalls{"STREAM.INFO.*", "STREAM.MSG.GET.*",
+                                                     "STREAM.SNAPSHOT.*", "CONSUMER.CREATE.*",
+                                                     "CONSUMER.CREATE.*.>"};
 // What the founder needs, before the store listens for leaves.
 constexpr std::array<std::string_view, 2> kManagingCalls{"STREAM.CREATE.*", "STREAM.UPDATE.*"};
 // What the store's administrator may, in the API and beside it: never delete, never purge.
@@ -33,7 +35,8 @@ constexpr std::array<std::string_view, 3> kMirrorAdminCalls{"STREAM.INFO.*", "ST
                                                             "CONSUMER.CREATE.>"};
 constexpr std::array<std::string_view, 2> kMirrorAdminSubjects{"$JS.SNAPSHOT.ACK.>", "$JS.FC.>"};
 // Published as they are: commits, and readers' answers to flow control.
-constexpr std::array<std::string_view, 2> kPlainSubjects{"ployz.commit.*", "$JS.FC.>"};
+constexpr std::array<std::string_view, 3> kPlainSubjects{"ployz.commit.*", "$JS.FC.>",
+                                                         "$JS.SNAPSHOT.ACK.>"};
 // What the daemon may ask of its own machine's mirrors, by their names.
 constexpr std::array<std::string_view, 4> kMirrorCalls{"STREAM.CREATE.", "STREAM.INFO.",
                                                        "STREAM.DELETE.", "STREAM.MSG.GET."};
@@ -178,7 +181,8 @@ std::string user_text(const NatsUser& user, bool through_leaf, bool reloads) {
 // anybody's inbox: allow_responses does not reach across (the rights told to the leaf's server
 // have no place for it), so it is that server that restricts them, and inboxes are not guessable.
 std::string leaf_user_text(const LeafUser& leaf) {
-  std::vector<std::string> publish{"ployz.rpc.>", "ployz.commit.*", "$JS.FC.>", "_INBOX.>"};
+  std::vector<std::string> publish{"ployz.rpc.>", "_INBOX.>"};
+  publish.insert(publish.end(), kPlainSubjects.begin(), kPlainSubjects.end());
   add_calls(publish, kReadCalls);
   publish.push_back(std::string(kApi).append(kRecords));
   const std::string id = leaf.machine.str();

@@ -86,7 +86,7 @@ TEST(NatsServerConfig, AStoreThatListensLetsNobodyMakeOrEndStreams) {
         "\"ployz.rpc.m2.>\"", "[\"LEAFNODE\"]"}) {
     EXPECT_TRUE(text->contains(line)) << line;
   }
-  for (const std::string_view call : {"DELETE", "PURGE", "RESTORE", "SNAPSHOT"}) {
+  for (const std::string_view call : {"DELETE", "PURGE", "RESTORE"}) {
     EXPECT_FALSE(text->contains(call)) << call;
   }
   const std::string_view made = "service: \"$JS.API.STREAM.CREATE.*\"";

@@ -109,19 +109,19 @@ void add_to(Sha256& sum, std::string_view text) {
 
 }  // namespace
 
-Result<StreamSnapshot> take_snapshot(NatsConnection& admin, const std::string& stream,
+Result<StreamSnapshot> take_snapshot(NatsConnection& connection, const std::string& stream,
                                      const std::filesystem::path& file) {
   std::ofstream out(file, std::ios::binary | std::ios::trunc);
   if (!out) return fail(cannot_write(file));
   Inbox inbox;
-  const std::string subject = admin.new_inbox();
-  const auto subscription = TRY(admin.subscribe(
+  const std::string subject = connection.new_inbox();
+  const auto subscription = TRY(connection.subscribe(
       subject, [&inbox](NatsMessage message) { inbox.put(std::move(message)); }));
   auto answer = jetstream::api(
-      admin, "STREAM.SNAPSHOT." + stream,
+      connection, "STREAM.SNAPSHOT." + stream,
       {{"deliver_subject", subject}, {"no_consumers", true}, {"chunk_size", kChunkBytes}});
   if (!answer) return fail(std::move(answer).error().at("copying stream " + stream));
-  Status received = receive(admin, inbox, out, file);
+  Status received = receive(connection, inbox, out, file);
   if (!received) return fail(std::move(received).error().at("copying stream " + stream));
   out.close();
   if (!out) return fail(cannot_write(file));

@@ -3,8 +3,8 @@
 // "STREAM.SNAPSHOT", "STREAM.RESTORE"): the only way that keeps sequences, and with them every
 // revision and every expectation of a writer.
 //
-// All of it needs a user that may: the admin (server_config.h), whose domain is the store's own name
-// or the machine's, kStoreDomain or mirror_domain().
+// A snapshot can be taken by any daemon, through a leaf too. The rest needs the admin
+// (server_config.h), whose domain is the store's own or the machine's, kStoreDomain or mirror_domain().
 #pragma once
 
 #include <cstdint>
@@ -28,7 +28,8 @@ struct StreamSnapshot {
 
 // Writes the stream's bytes to `file`, which is overwritten. `timeout`: nothing came for the
 // connection's request timeout. Effect of errors: none on the stream.
-[[nodiscard]] Result<StreamSnapshot> take_snapshot(NatsConnection& admin, const std::string& stream,
+[[nodiscard]] Result<StreamSnapshot> take_snapshot(NatsConnection& connection,
+                                                   const std::string& stream,
                                                    const std::filesystem::path& file);
 
 // Makes the stream from a snapshot, as one that takes writes, with `replicas` copies. `exists`: there is
