@@ -1,7 +1,9 @@
-// What an operator does with a machine that is a member: standby, activate, drain.
+// What an operator does with a machine that is a member: standby, activate, drain,
+// or holds the store.
 #include "backend.h"
 #include "mesh/machine_drain.h"
 #include "mesh/machine_state.h"
+#include "mesh/store_transfer.h"
 
 namespace ployz {
 namespace {
@@ -22,6 +24,15 @@ Result<StateReport> Backend::machine_in_service(const std::string& machine, bool
   const auto member = TRY(node_.member());
   return put_in_service(machine, preview, TRY(member->engine().stored()), member->records(),
                         node_.drivers().clock);
+}
+
+Result<StoreReport> Backend::storage_promote(const StoreRequest& request, const EventSink& events,
+                                             std::stop_token cancel) {
+  const auto member = TRY(node_.member());
+  const LocalDrivers& drivers = node_.drivers();
+  StoreTransfer transfer(member->identity().machine.id,
+                         {member->records(), member->rpc(), drivers.clock, drivers.entropy});
+  return transfer.run(request, events, std::move(cancel));
 }
 
 Result<DrainReport> Backend::machine_drain_preview(const std::string& machine) {

@@ -109,7 +109,7 @@ Result<MeshReport> Backend::mesh() {
   report.gateway_domain = config.gateway_domain;
   report.gateway_address =
       std::format("{}:{}", config.gateway_listen_addr.host, config.gateway_listen_addr.port);
-  report.epoch = member->identity().epoch;
+  report.epoch = member->identity().store.epoch;
   if (const auto roster = read_roster(member->records())) {
     report.machines = roster->machines.size();
     report.store_machines =

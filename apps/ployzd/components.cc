@@ -44,7 +44,7 @@ std::vector<ComponentReport> components_of(Member& member, const LocalDrivers& d
   const MachineId self = member.identity().machine.id;
   std::vector<ComponentReport> components;
   components.push_back(component("store", as_status(member.records().get(Bucket::meta, "epoch")),
-                                 std::format("epoch {}", member.identity().epoch)));
+                                 std::format("epoch {}", member.identity().store.epoch)));
   components.push_back(overlay_component(drivers));
   components.push_back(component(
       "router",

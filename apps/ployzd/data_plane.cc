@@ -3,6 +3,7 @@
 #include "base/files.h"
 #include "drivers/haproxy/haproxy_config.h"
 #include "drivers/knot/knot_config.h"
+#include "nats_files.h"
 #include "router/router_config.h"
 #include "self.h"
 
@@ -36,16 +37,20 @@ Status write_dns(const Identity& identity, const Config& config, const Paths& pa
   return write_file(zone_file, initial_zone_text(knot.zone));
 }
 
-Status write_router(const Identity& identity, const Config& config, const Paths& paths) {
+// True: it says something new.
+Result<bool> write_router(const Identity& identity, const Config& config, const Paths& paths) {
   RouterConfig router;
   router.machine = identity.machine.id;
-  router.nats_url = identity.nats_url;
+  router.nats_url = nats_url(identity.store.epoch);
   router.seed_file = paths.router_seed();
   router.cluster = cluster_config(config);
   router.gateway = config.gateway_listen_addr;
   router.gateway_threads = config.gateway_threads;
   router.data_dir = paths.data;
-  return write_file(paths.router_config(), to_json(router).dump(2) + "\n");
+  const std::string text = to_json(router).dump(2) + "\n";
+  if (TRY(read_file(paths.router_config())) == text) return false;
+  TRY(write_file(paths.router_config(), text));
+  return true;
 }
 
 }  // namespace
@@ -66,11 +71,17 @@ Status start_services(const Identity& identity, const Config& config, const Path
   TRY(nkey_at(paths.router_seed()));
   TRY(write_gateway(config, paths));
   TRY(write_dns(identity, config, paths));
-  TRY(write_router(identity, config, paths));
+  (void)TRY(write_router(identity, config, paths));
   for (const auto* name : {unit::kHaproxy, unit::kKnot, unit::kRouter}) {
     TRY(drivers.units.ensure_started(name));
   }
   return {};
+}
+
+Status point_router(const Identity& identity, const Config& config, const Paths& paths,
+                    const LocalDrivers& drivers) {
+  if (!TRY(write_router(identity, config, paths))) return {};
+  return drivers.units.restart(unit::kRouter);
 }
 
 Status await_router(Member& member, Clock& clock) {

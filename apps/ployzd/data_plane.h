@@ -20,6 +20,10 @@ namespace ployz {
                                     const Paths& paths, const LocalDrivers& drivers);
 
 // Returns when the router answers; its error after a bounded wait.
+// The router reads commits where the store is now; restarted when that is elsewhere than before. It goes on
+// serving what it knows meanwhile.
+[[nodiscard]] Status point_router(const Identity& identity, const Config& config,
+                                  const Paths& paths, const LocalDrivers& drivers);
 [[nodiscard]] Status await_router(Member& member, Clock& clock);
 
 }  // namespace ployz

@@ -19,7 +19,7 @@ constexpr auto kStoreStart = std::chrono::seconds(20);
 
 NatsConfig founder_connection(const Identity& identity, const Nkey& key) {
   NatsConfig config;
-  config.urls = {identity.nats_url};
+  config.urls = {nats_url(identity.store.epoch)};
   config.seed = key.seed();
   config.name = "mesh init";
   config.inbox_prefix = inbox_prefix(identity.machine.id, NatsRole::daemon);
@@ -49,17 +49,17 @@ Status Founder::name_network(Identity& identity, const std::string& network) {
   machine.subnet = std::format("{}/{}", format_ipv4(cluster.network), config_.subnet_prefix_len);
   machine.overlay_address = format_ipv4(cluster.network + 1);
   machine.stores = true;
-  identity.nats_url = "nats://127.0.0.1:4222";
+  identity.store = {1, {{machine.id, machine.overlay_address}}};
   return save_identity(paths_.identity(), identity);
 }
 
 // Alone at first: a store that hears other machines refuses to make streams, to anybody.
 Status Founder::start_store(const Identity& identity) {
   const bool changed = TRY(write_nats_config(identity, paths_, StoreStage::alone, {}));
-  TRY(start_nats(drivers_.units, changed));
+  TRY(start_nats(drivers_.units, identity.store.epoch, changed));
   TRY(write_records(identity));
   const bool serves = TRY(write_nats_config(identity, paths_, StoreStage::serves, {}));
-  return start_nats(drivers_.units, serves);
+  return start_nats(drivers_.units, identity.store.epoch, serves);
 }
 
 Status Founder::write_records(const Identity& identity) {
@@ -68,7 +68,7 @@ Status Founder::write_records(const Identity& identity) {
   TRY(connection->wait_connected(kStoreStart));
   TRY(ensure_streams(*connection, 1));
   NatsKeyValue records(*connection);
-  TRY(ensure_epoch(records, identity.epoch));
+  TRY(ensure_epoch(records, identity.store.epoch));
   TRY(create_once(records, Bucket::meta, kNetworkKey, to_json(*identity.settings)));
   TRY(record_subnet(records, drivers_.clock, identity.machine.subnet, identity.machine.id));
   return create_once(records, Bucket::machines, identity.machine.id.str(),
@@ -82,7 +82,7 @@ Result<std::unique_ptr<Member>> Founder::found(Identity& identity, const Progres
   progress("overlay and container bridge are up");
   TRY(drivers_.storage.ensure(progress));
   TRY(start_store(identity));
-  progress(std::format("control-plane store is up (epoch {})", identity.epoch));
+  progress(std::format("control-plane store is up (epoch {})", identity.store.epoch));
   TRY(start_services(identity, config_, paths_, drivers_));
   auto member = TRY(Member::join(identity, config_, paths_, drivers_));
   TRY(await_router(*member, drivers_.clock));

@@ -9,13 +9,26 @@ constexpr uint64_t kVersion = 1;
 
 Json to_json(const Identity& identity) {
   Json json = {{"version", kVersion},         {"network", identity.network},
-               {"machine", to_json(identity.machine)}, {"epoch", identity.epoch},
-               {"nats_url", identity.nats_url}, {"complete", identity.complete},
-               {"store_address", identity.store_address}, {"mirrors", identity.mirrors},
+               {"machine", to_json(identity.machine)}, {"epoch", identity.store.epoch},
+               {"complete", identity.complete}, {"mirrors", identity.mirrors},
                {"stopped", identity.stopped}};
   if (identity.settings) json["settings"] = to_json(*identity.settings);
+  if (!identity.store.members.empty()) json["store"] = to_json(identity.store);
   return json;
 }
+
+namespace {
+
+// Before stores could move a file said only the address of the store's machine; none: this one.
+StoreEpoch store_of_former_version(const Json& json, const Machine& self) {
+  StoreEpoch store{get_uint_or(json, "epoch", 1).value_or(1), {}};
+  const std::string address = get_string_or(json, "store_address", "").value_or("");
+  if (!address.empty()) store.members = {{MachineId(), address}};
+  if (self.stores) store.members = {{self.id, self.overlay_address}};
+  return store;
+}
+
+}  // namespace
 
 Result<Identity> identity_from_json(const Json& json) {
   if (TRY(get_uint(json, "version")) != kVersion) {
@@ -25,10 +38,10 @@ Result<Identity> identity_from_json(const Json& json) {
   Identity identity;
   identity.network = TRY(get_string(json, "network"));
   identity.machine = TRY(machine_from_json(TRY(get_object(json, "machine"))));
-  identity.epoch = TRY(get_uint(json, "epoch"));
-  identity.nats_url = TRY(get_string(json, "nats_url"));
+  identity.store = json.contains("store")
+                       ? TRY(store_epoch_from_json(TRY(get_object(json, "store"))))
+                       : store_of_former_version(json, identity.machine);
   identity.complete = TRY(get_bool(json, "complete"));
-  identity.store_address = TRY(get_string_or(json, "store_address", ""));
   identity.mirrors = TRY(get_bool_or(json, "mirrors", false));
   identity.stopped = TRY(get_bool_or(json, "stopped", false));
   if (json.contains("settings")) {

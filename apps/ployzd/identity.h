@@ -12,20 +12,21 @@
 #include "model/admission.h"
 #include "model/config.h"
 #include "model/machine.h"
+#include "model/store.h"
 
 namespace ployz {
 
 struct Identity {
   std::string network;         // empty: none yet
   Machine machine;
-  uint64_t epoch = 1;          // of the control-plane store; a lower one is refused
-  std::string nats_url;        // what this machine's clients dial
+  StoreEpoch store;            // where the control plane's store is; a lower epoch is refused
   bool complete = false;       // the network was founded or joined to the end
   std::optional<NetworkSettings> settings = {};  // absent: founded before networks had any
-  std::string store_address = {};  // overlay address of the store's machine; empty: this one
   bool mirrors = false;            // keeps copies of the store's streams
   bool stopped = false;            // by `mesh stop`: nothing of the network runs until `mesh start`
   bool operator==(const Identity&) const = default;
+
+  [[nodiscard]] bool has_store() const { return store.includes(machine.id); }
 };
 
 [[nodiscard]] Json to_json(const Identity& identity);

@@ -6,6 +6,7 @@
 #include "data_plane.h"
 #include "drivers/nats/streams.h"
 #include "mesh/roster.h"
+#include "mesh/store_transfer.h"
 #include "nats_files.h"
 #include "plan/addresses.h"
 
@@ -19,11 +20,6 @@ constexpr auto kStoreRetry = std::chrono::milliseconds(100);
 // survive the loss of any one machine beside the store's; a copy on every machine would send each
 // write to each. Others can be told to later.
 constexpr size_t kMirroringMachines = 2;
-
-const Machine* store_machine(const JoinBundle& bundle) {
-  const auto it = std::ranges::find(bundle.machines, true, &Machine::stores);
-  return it == bundle.machines.end() ? nullptr : &*it;
-}
 
 }  // namespace
 
@@ -44,9 +40,9 @@ Status Joiner::check(const JoinBundle& bundle, const Identity& identity) {
     return fail(Code::invalid, std::format("{} is not the first address of {}",
                                            machine.overlay_address, machine.subnet));
   }
-  if (const Machine* store = store_machine(bundle)) {
-    return parse_ipv4(store->overlay_address).transform([](uint32_t) {});
-  }
+  const StoreEpoch store = store_of(bundle.machines, bundle.epoch);
+  for (const StoreMember& member : store.members) TRY(parse_ipv4(member.address));
+  if (!store.members.empty()) return {};
   return fail(Code::invalid, "the bundle names no machine that has the store");
 }
 
@@ -54,15 +50,13 @@ void Joiner::take_on(Identity& identity, const JoinBundle& bundle) {
   identity.network = bundle.network.name;
   identity.settings = bundle.network;
   identity.machine = bundle.admission.machine;
-  identity.epoch = bundle.epoch;
-  identity.nats_url = "nats://127.0.0.1:4222";
-  identity.store_address = store_machine(bundle)->overlay_address;
+  identity.store = store_of(bundle.machines, bundle.epoch);
   identity.mirrors = bundle.machines.size() <= kMirroringMachines;
 }
 
 Status Joiner::start_leaf(const Identity& identity) {
   const bool changed = TRY(write_nats_config(identity, paths_, StoreStage::serves, {}));
-  return start_nats(drivers_.units, changed);
+  return start_nats(drivers_.units, identity.store.epoch, changed);
 }
 
 Status Joiner::await_store(Member& member) {
@@ -71,7 +65,7 @@ Status Joiner::await_store(Member& member) {
   while (true) {
     const auto epoch = member.records().get(Bucket::meta, kEpochKey);
     if (epoch) {
-      const std::string wanted = std::to_string(member.identity().epoch);
+      const std::string wanted = std::to_string(member.identity().store.epoch);
       if (*epoch && (*epoch)->value == wanted) return {};
       return fail(Code::precondition,
                   std::format("the store is of epoch {}, not {}",

@@ -60,7 +60,7 @@ Status check_may_leave(Member* member, const LocalDrivers& drivers) {
 }
 
 void leave_records(Member& member, const LocalDrivers& drivers, const Progress& progress) {
-  const Machine& self = member.identity().machine;
+  const Machine self = member.identity().machine;
   if (self.stores) return;  // the store goes with it
   const auto forget = [&]() -> Status {
     const auto record = TRY(member.records().get(Bucket::machines, self.id.str()));
@@ -83,7 +83,7 @@ Status leave(Identity identity, const Paths& paths, const LocalDrivers& drivers,
   for (const FoundInstance& instance : TRY(drivers.containers.list())) {
     TRY(drivers.containers.remove(instance.id, kStopGrace));
   }
-  for (const auto* name : {unit::kRouter, unit::kHaproxy, unit::kKnot, unit::kNats}) {
+  for (const auto* name : {unit::kRouter, unit::kHaproxy, unit::kKnot, unit::kNats, unit::kNatsB}) {
     TRY(drivers.units.ensure_stopped(name));
   }
   progress("instances and services are stopped");

@@ -1,6 +1,7 @@
 #include "member.h"
 
 #include <cmath>
+#include <mutex>
 
 #include <spdlog/spdlog.h>
 
@@ -18,6 +19,7 @@
 #include "mesh/mesh_agent.h"
 #include "mesh/mesh_keeper.h"
 #include "nats_files.h"
+#include "store_host.h"
 
 namespace ployz {
 namespace {
@@ -48,30 +50,45 @@ class NatsMember final : public Member {
                 {commits_, records_, rpc_, drivers.clock, drivers.entropy, drivers.executor}),
         admissions_({identity_.machine.id, std::string(version()), proof_ports(config)},
                     {records_, rpc_, drivers.clock, drivers.entropy}),
-        users_(identity_, paths, drivers.units),
+        users_([this] { return this->identity(); }, paths, drivers.units),
         keeper_({identity_.machine.id},
-                {records_, drivers.overlay, identity_.machine.stores ? &users_ : nullptr,
+                {records_, drivers.overlay, &users_,
                  drivers.clock, [](const std::string& line) { spdlog::warn("{}", line); }}),
-        mesh_(identity_.machine.id, {keeper_, drivers.echo, drivers.prober, drivers.executor}) {}
+        mesh_(identity_.machine.id, {keeper_, drivers.echo, drivers.prober, drivers.executor}),
+        store_(paths, {*connection_, rpc_, drivers.units, drivers.clock,
+                       [this] { return this->identity(); }}) {}
 
-  Status serve(Clock& clock) {
-    if (identity_.mirrors) {
-      mirrors_ = std::jthread([this, &clock](const std::stop_token& stop) {
-        keep_mirrors(clock, stop);
-      });
-    }
+  Status serve() {
+    start_mirrors();
     service_ = TRY(rpc_.serve(identity_.machine.id, Target::agent,
                               [this](const std::string& command,
                                      const Json& request) -> Result<Json> {
                                 if (auto done = streams_.handle(command, request)) return *done;
                                 if (command == kCheckup) return to_json(checkup());
+                                if (StoreHost::knows(command)) return store_.handle(command, request);
                                 return MeshAgent::knows(command) ? mesh_.handle(command, request)
                                                                  : agent_.handle(command, request);
                               }));
     return {};
   }
 
-  const Identity& identity() const override { return identity_; }
+  Identity identity() const override {
+    const std::lock_guard lock(identity_mutex_);
+    return identity_;
+  }
+  Status move_store(const Identity& identity) override {
+    mirrors_ = {};
+    {
+      const std::lock_guard lock(identity_mutex_);
+      identity_ = identity;
+    }
+    TRY(connection_->move({nats_url(identity.store.epoch)}));
+    start_mirrors();
+    return {};
+  }
+  void follow_store(std::function<Status(const StoreEpoch&)> go_over) override {
+    store_.follow(std::move(go_over));
+  }
   Engine& engine() override { return engine_; }
   CommitLog& commits() override { return commits_; }
   KeyValue& records() override { return records_; }
@@ -80,7 +97,9 @@ class NatsMember final : public Member {
   Admissions& admissions() override { return admissions_; }
   Checkup checkup() override {
     Volumes* const volumes = drivers_.storage.volumes();
-    CheckupConfig config{identity_.machine.id, identity_.epoch, units_};
+    const Identity now = identity();
+    CheckupConfig config{now.machine.id, now.store.epoch, units_};
+    config.units.emplace_back(unit::nats(now.store.epoch));
     // The pool in a file is made when it can be; a machine without one lacks nothing.
     if (volumes == nullptr) std::erase(config.units, unit::kPool);
     return examine(config, {drivers_.containers, volumes, drivers_.units, drivers_.overlay,
@@ -88,6 +107,11 @@ class NatsMember final : public Member {
   }
 
  private:
+  void start_mirrors() {
+    if (!identity().mirrors) return;
+    mirrors_ = std::jthread(
+        [this](const std::stop_token& stop) { keep_mirrors(drivers_.clock, stop); });
+  }
   // Until they are there; from then on nats-server keeps them up by itself.
   void keep_mirrors(Clock& clock, const std::stop_token& stop) {
     while (!stop.stop_requested()) {
@@ -105,7 +129,7 @@ class NatsMember final : public Member {
 
   // What a member runs, beside this very daemon.
   static std::vector<std::string> units_of(const Config& config) {
-    std::vector<std::string> units{unit::kDaemon,  unit::kDocker,    unit::kNats,  unit::kHaproxy,
+    std::vector<std::string> units{unit::kDaemon,  unit::kDocker,    unit::kHaproxy,
                                    unit::kKnot,    unit::kWireguard, unit::kRouter};
     const StorageConfig& storage = config.storage;
     if (storage.zfs_root.empty() && storage.btrfs_root.empty()) units.emplace_back(unit::kPool);
@@ -123,7 +147,8 @@ class NatsMember final : public Member {
     return engine;
   }
 
-  Identity identity_;
+  mutable std::mutex identity_mutex_;
+  Identity identity_;  // guarded by it
   const LocalDrivers drivers_;
   const std::vector<std::string> units_;
   std::unique_ptr<NatsConnection> connection_;
@@ -139,6 +164,7 @@ class NatsMember final : public Member {
   ReloadedUsers users_;
   MeshKeeper keeper_;
   MeshAgent mesh_;
+  StoreHost store_;
   std::jthread mirrors_;
   std::unique_ptr<Subscription> service_;  // last: its handlers end before what they use
 };
@@ -164,7 +190,7 @@ Result<std::unique_ptr<Member>> Member::join(const Identity& identity, const Con
                                           error.message()));
   }
   NatsConfig nats;
-  nats.urls = {identity.nats_url};
+  nats.urls = {nats_url(identity.store.epoch)};
   nats.seed = *seed;
   nats.name = "ployzd@" + identity.machine.name;
   nats.inbox_prefix = inbox_prefix(identity.machine.id, NatsRole::daemon);
@@ -174,7 +200,7 @@ Result<std::unique_ptr<Member>> Member::join(const Identity& identity, const Con
       TRY(TcpTransfers::listen({.address = identity.machine.overlay_address,
                                 .port = config.zfs_transfer_port})),
       drivers);
-  TRY(member->serve(drivers.clock));
+  TRY(member->serve());
   return member;
 }
 

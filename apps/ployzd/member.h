@@ -2,6 +2,7 @@
 // that answers for this machine, the engine, and what keeps the mesh. Built once per life of the daemon.
 #pragma once
 
+#include <functional>
 #include <memory>
 
 #include "agent/agent.h"
@@ -48,7 +49,12 @@ class Member {
                                                             const LocalDrivers& drivers);
   virtual ~Member() = default;
 
-  [[nodiscard]] virtual const Identity& identity() const = 0;
+  // Thread-safe: the store may move while this is asked.
+  [[nodiscard]] virtual Identity identity() const = 0;
+  // The store has moved: connection and mirrors go over to where `identity` says that it is.
+  [[nodiscard]] virtual Status move_store(const Identity& identity) = 0;
+  // From now on moves of the store are followed by this (store_host.h).
+  virtual void follow_store(std::function<Status(const StoreEpoch&)> go_over) = 0;
   [[nodiscard]] virtual Engine& engine() = 0;
   [[nodiscard]] virtual CommitLog& commits() = 0;
   [[nodiscard]] virtual KeyValue& records() = 0;

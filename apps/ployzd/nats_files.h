@@ -2,7 +2,9 @@
 // node of it.
 #pragma once
 
+#include <functional>
 #include <mutex>
+#include <string>
 #include <vector>
 
 #include "identity.h"
@@ -12,7 +14,15 @@
 
 namespace ployz {
 
+// Epochs alternate between these and the next port (unit::nats).
+inline constexpr uint16_t kClientPort = 4222;
 inline constexpr uint16_t kLeafPort = 7422;
+inline constexpr uint16_t kClusterPort = 6222;
+[[nodiscard]] constexpr uint16_t port_of(uint16_t first, uint64_t epoch) {
+  return static_cast<uint16_t>(first + (epoch % 2 == 1 ? 0 : 1));
+}
+// What this machine's clients dial.
+[[nodiscard]] std::string nats_url(uint64_t epoch);
 
 enum class StoreStage {
   alone,   // streams may be made; no other machine is heard
@@ -26,17 +36,18 @@ enum class StoreStage {
                                              const std::vector<StoreUser>& leaves);
 
 // Started with the configuration written last: restarted when it runs with another.
-[[nodiscard]] Status start_nats(Units& units, bool changed);
+[[nodiscard]] Status start_nats(Units& units, uint64_t epoch, bool changed);
 
-// Leaf users as a reload of the server.
+// Leaf users as a reload of the server; nothing where the store is not. `identity` is asked each time:
+// the store may have come or gone.
 class ReloadedUsers final : public StoreUsers {
  public:
-  ReloadedUsers(Identity identity, Paths paths, Units& units)
+  ReloadedUsers(std::function<Identity()> identity, Paths paths, Units& units)
       : identity_(std::move(identity)), paths_(std::move(paths)), units_(units) {}
   Status set(const std::vector<StoreUser>& leaves) override;
 
  private:
-  const Identity identity_;
+  const std::function<Identity()> identity_;
   const Paths paths_;
   Units& units_;
   std::mutex mutex_;

@@ -9,6 +9,8 @@
 #include "data_plane.h"
 #include "joiner.h"
 #include "leaver.h"
+#include "mesh/roster.h"
+#include "nats_files.h"
 #include "self.h"
 
 namespace ployz {
@@ -28,6 +30,10 @@ Node::Node(Config config, Paths paths, LocalDrivers drivers)
       started_at_ms_(drivers_.clock.wall_ms()) {}
 
 void Node::become(std::shared_ptr<Member> member, std::string stopped) {
+  if (member) {
+    member->follow_store(
+        [this, &member = *member](const StoreEpoch& next) { return go_over(member, next); });
+  }
   std::shared_ptr<Member> former;  // ended without the lock
   const std::scoped_lock lock(mutex_);
   former = std::exchange(member_, std::move(member));
@@ -54,8 +60,41 @@ Status Node::start() {
       spdlog::error("{}", pool.error().line());
     }
   }
+  // A move of the store that a death of this daemon cut short is ended.
+  for (const Status& started : {drivers_.units.ensure_started(unit::nats(identity->store.epoch)),
+                                point_router(*identity, config, paths_, drivers_)}) {
+    if (!started) spdlog::error("{}", started.error().line());
+  }
   become(TRY(Member::join(*identity, config, paths_, drivers_)));
   return {};
+}
+
+Status Node::go_over(Member& member, const StoreEpoch& next) {
+  // Who holds it may be about to end this very member, and waits for its threads.
+  const std::unique_lock lock(changing_, std::try_to_lock);
+  if (!lock) return fail(Code::unavailable, "this machine is changing in another way");
+  const Identity former = member.identity();
+  const Roster roster = TRY(read_roster(member.records()));  // frozen, so as the next store has it
+  Identity identity = former;
+  identity.store = next;
+  identity.machine.stores = identity.has_store();
+  identity.mirrors = keeps_mirrors(roster.machines, identity.machine.id, next);
+  const auto leaves = identity.has_store() ? store_users_of(roster, identity.machine.id,
+                                                            drivers_.clock.wall_ms())
+                                           : std::vector<StoreUser>();
+  const std::string unit = unit::nats(next.epoch);
+  (void)TRY(write_nats_config(identity, paths_, StoreStage::serves, leaves));
+  // A store's server was started to be copied to. Any other that runs there is of an epoch before.
+  if (!identity.has_store()) TRY(drivers_.units.ensure_stopped(unit));
+  TRY(drivers_.units.ensure_started(unit));
+  if (identity.has_store()) TRY(drivers_.units.reload(unit));
+  TRY(save_identity(paths_.identity(), identity));
+  TRY(point_router(identity, network_config(config_, identity), paths_, drivers_));
+  TRY(member.move_store(identity));
+  spdlog::info("the store is of epoch {} now", next.epoch);
+  // A store that is over stays for a while (StoreHost::end_former); a leaf node of it is of no use.
+  return former.has_store() ? Status{}
+                            : drivers_.units.ensure_stopped(unit::nats(former.store.epoch));
 }
 
 Config Node::config() {
@@ -82,7 +121,7 @@ Result<bool> Node::found_network(const std::string& name, const Progress& progre
   const bool named = !identity.network.empty();
   if (named && identity.network != name) return belongs_to(identity.network);
   if (identity.complete) return false;
-  if (named && !identity.machine.stores) {
+  if (named && !identity.has_store()) {
     return fail(Code::exists, std::format("this machine is joining network {}", name),
                 "go on with that, or: ployzctl mesh destroy --force");
   }
@@ -103,7 +142,7 @@ Result<bool> Node::join_network(const JoinBundle& bundle, const Progress& progre
   Identity identity = TRY(ensure_self(config_, paths_, drivers_));
   TRY(Joiner::check(bundle, identity));
   if (!identity.network.empty() &&
-      (identity.network != bundle.network.name || identity.machine.stores)) {
+      (identity.network != bundle.network.name || identity.has_store())) {
     return belongs_to(identity.network);
   }
   if (identity.complete) return false;
@@ -132,7 +171,8 @@ Result<bool> Node::stop_network(bool force, const Progress& progress) {
   TRY(save_identity(paths_.identity(), *identity));
   become(nullptr, identity->network);
   for (const auto* name :
-       {unit::kRouter, unit::kHaproxy, unit::kKnot, unit::kNats, unit::kWireguard}) {
+       {unit::kRouter, unit::kHaproxy, unit::kKnot, unit::kNats, unit::kNatsB,
+        unit::kWireguard}) {
     TRY(drivers_.units.ensure_stopped(name));
     progress(std::format("{} is stopped", name));
   }
@@ -147,7 +187,7 @@ Result<bool> Node::start_network(const Progress& progress) {
   TRY(start_networks(*identity, config, paths_, drivers_));
   progress("tunnel and container bridge are up");
   TRY(drivers_.storage.ensure(progress));
-  TRY(drivers_.units.ensure_started(unit::kNats));
+  TRY(drivers_.units.ensure_started(unit::nats(identity->store.epoch)));
   TRY(start_services(*identity, config, paths_, drivers_));
   if (!identity->stopped) return false;
   auto member = TRY(Member::join(*identity, config, paths_, drivers_));

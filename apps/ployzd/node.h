@@ -57,6 +57,8 @@ class Node {
   const LocalDrivers drivers_;
   const uint64_t started_at_ms_;
   void become(std::shared_ptr<Member> member, std::string stopped = {});
+  // To another epoch of the store, on a thread of the member's. Each part may be repeated.
+  [[nodiscard]] Status go_over(Member& member, const StoreEpoch& next);
 
   std::mutex changing_;  // one found, join or leave at a time
   std::mutex mutex_;     // guards member_

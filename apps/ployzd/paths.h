@@ -2,6 +2,7 @@
 // the same files (packaging/).
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 
 namespace ployz {
@@ -18,8 +19,16 @@ struct Paths {
   [[nodiscard]] std::filesystem::path step_journal() const { return data / "agent/steps.sqlite"; }
   // Archives of images while they are sent to other machines; files without names.
   [[nodiscard]] std::filesystem::path image_spool() const { return data / "agent/spool"; }
-  [[nodiscard]] std::filesystem::path nats_config() const { return data / "nats/nats.conf"; }
-  [[nodiscard]] std::filesystem::path nats_store() const { return data / "nats/store"; }
+  // Of the server of an epoch of the store (unit::nats).
+  [[nodiscard]] std::filesystem::path nats_config(uint64_t epoch) const {
+    return data / (epoch % 2 == 1 ? "nats/nats.conf" : "nats/nats-b.conf");
+  }
+  // Root's way to the store of this machine, and to its mirrors.
+  [[nodiscard]] std::filesystem::path admin_seed() const { return data / "keys/admin.nk"; }
+  // What the members of a store of several machines know of each other.
+  [[nodiscard]] std::filesystem::path store_secret() const { return data / "keys/store.secret"; }
+  // Copies of streams on their way from one store to the next.
+  [[nodiscard]] std::filesystem::path store_copies() const { return data / "nats/copies"; }
   [[nodiscard]] std::filesystem::path router_config() const { return data / "router/router.json"; }
   [[nodiscard]] std::filesystem::path gateway() const { return data / "haproxy"; }
   [[nodiscard]] std::filesystem::path dns() const { return data / "knot"; }
@@ -31,7 +40,11 @@ struct Paths {
 };
 
 namespace unit {
+// The server of one epoch of the store and that of the next run beside each other while the store
+// moves, so epochs alternate between two units, and their ports.
 inline constexpr auto kNats = "ployz-nats.service";
+inline constexpr auto kNatsB = "ployz-nats-b.service";
+[[nodiscard]] inline const char* nats(uint64_t epoch) { return epoch % 2 == 1 ? kNats : kNatsB; }
 inline constexpr auto kHaproxy = "ployz-haproxy.service";
 inline constexpr auto kKnot = "ployz-knot.service";
 inline constexpr auto kWireguard = "ployz-wireguard.service";

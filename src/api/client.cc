@@ -295,6 +295,10 @@ Result<Json> ApiClient::machine_drain(std::string_view machine, const EventSink&
   return change(request_of("POST", std::format("/v1/machines/{}/drain", escaped(machine))), events);
 }
 
+Result<Json> ApiClient::storage_promote(const Json& request, const EventSink& events) const {
+  return change(json_request("/v1/storage/promote", request), events);
+}
+
 Result<Json> ApiClient::mesh_join(const Json& bundle, const EventSink& events) const {
   return change(json_request("/v1/mesh/join", bundle), events);
 }

@@ -117,6 +117,14 @@ class FakeService : public ApiService {
     state_report.preview = preview;
     return answer(state_report);
   }
+  std::optional<StoreRequest> promoted;
+  StoreReport store_report;
+  Result<StoreReport> storage_promote(const StoreRequest& request, const EventSink& sink,
+                                      std::stop_token) override {
+    promoted = request;
+    tell(sink);
+    return answer(store_report);
+  }
   std::optional<std::string> drained;
   DrainReport drain_report;
   Result<DrainReport> machine_drain_preview(const std::string&) override {

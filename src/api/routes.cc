@@ -18,6 +18,7 @@ constexpr ApiRoute kRoutes[] = {
     {"POST", "/v1/machines/*/in-service", false, handlers::machine_in_service},
     {"GET", "/v1/machines/*/drain", false, handlers::machine_drain_preview},
     {"POST", "/v1/machines/*/drain", false, handlers::machine_drain},
+    {"POST", "/v1/storage/promote", false, handlers::storage_promote},
     {"POST", "/v1/mesh/join", false, handlers::mesh_join},
     {"POST", "/v1/mesh/stop", false, handlers::mesh_stop},
     {"POST", "/v1/mesh/start", false, handlers::mesh_start},

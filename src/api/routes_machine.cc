@@ -91,6 +91,15 @@ Status machine_drain(RouteContext& c) {
                   });
 }
 
+Status storage_promote(RouteContext& c) {
+  auto request = TRY(store_request_from_json(TRY(parse_json(c.request.body))));
+  return run_call(c,
+                  [&service = c.service, request = std::move(request)](
+                      const EventSink& events, std::stop_token cancel) -> Result<Json> {
+                    return to_json(TRY(service.storage_promote(request, events, cancel)));
+                  });
+}
+
 Status mesh_join(RouteContext& c) {
   auto bundle = TRY(join_bundle_from_json(TRY(parse_json(c.request.body))));
   return run_call(c,

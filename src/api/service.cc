@@ -25,6 +25,10 @@ Result<MeshReport> ApiService::mesh_join(const JoinBundle&, const EventSink&) {
 Result<bool> ApiService::mesh_stop(bool, const EventSink&) { return not_here("mesh stop"); }
 Result<bool> ApiService::mesh_start(const EventSink&) { return not_here("mesh start"); }
 Status ApiService::mesh_destroy(bool, const EventSink&) { return not_here("mesh destroy"); }
+Result<StoreReport> ApiService::storage_promote(const StoreRequest&, const EventSink&,
+                                                std::stop_token) {
+  return not_here("machine storage promote");
+}
 Result<StateReport> ApiService::machine_standby(const StandbyRequest&) {
   return not_here("machine standby");
 }

@@ -60,6 +60,11 @@ class ApiService {
                                                           const EventSink& events,
                                                           std::stop_token cancel);
 
+  // mesh/store_transfer.h.
+  [[nodiscard]] virtual Result<StoreReport> storage_promote(const StoreRequest& request,
+                                                            const EventSink& events,
+                                                            std::stop_token cancel);
+
   // What this machine says of itself to the network it is to join; its keys are made when there are
   // none. Works before it belongs to a network.
   [[nodiscard]] virtual Result<SelfRecord> self_record();

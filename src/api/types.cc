@@ -130,6 +130,31 @@ Json to_json(const StateReport& report) {
           {"workloads", std::move(workloads)}};
 }
 
+Json to_json(const StoreReport& report) {
+  Json json{{"outcome", report.preview ? "preview" : std::string(to_string(report.outcome))},
+            {"epoch", report.after.epoch},
+            {"machines", report.machines},
+            {"before", to_json(report.before)},
+            {"after", to_json(report.after)}};
+  if (report.operation.empty()) return json;
+  json["operation"] = report.operation.str();
+  json["copied"] = {{"messages", report.copied.messages}, {"bytes", report.copied.bytes}};
+  json["frozen_ms"] = report.frozen_ms;
+  json["silent"] = report.silent;
+  return json;
+}
+
+Json to_json(const StoreRequest& request) {
+  return {{"replicas", request.replicas},
+          {"machines", request.machines},
+          {"preview", request.preview}};
+}
+
+Result<StoreRequest> store_request_from_json(const Json& json) {
+  return StoreRequest{TRY(get_uint(json, "replicas")), TRY(get_strings(json, "machines")),
+                      TRY(get_bool_or(json, "preview", false))};
+}
+
 Json to_json(const DrainReport& report) {
   Json steps = Json::array();
   for (const DrainStep& step : report.steps) {

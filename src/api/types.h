@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "images/distribution.h"
 #include "mesh/drain_report.h"
+#include "mesh/store_report.h"
 #include "mesh/machine_state.h"
 #include "model/admission.h"
 #include "model/commit.h"
@@ -165,6 +166,9 @@ struct ExecRequest {
 [[nodiscard]] Json to_json(const RttReport& report);
 [[nodiscard]] Json to_json(const StateReport& report);
 [[nodiscard]] Json to_json(const DrainReport& report);
+[[nodiscard]] Json to_json(const StoreReport& report);
+[[nodiscard]] Json to_json(const StoreRequest& request);
+[[nodiscard]] Result<StoreRequest> store_request_from_json(const Json& json);
 [[nodiscard]] Json to_json(const EndpointReport& report);
 [[nodiscard]] Json to_json(const NamespaceReport& report);
 [[nodiscard]] Json to_json(const InstanceReport& report);

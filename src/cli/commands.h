@@ -10,6 +10,7 @@ namespace ployz::cli {
 [[nodiscard]] CommandSpec machine_command();
 // Of machine: drain, standby, activate.
 [[nodiscard]] CommandSpec machine_drain_command();
+[[nodiscard]] CommandSpec machine_storage_command();
 [[nodiscard]] CommandSpec machine_standby_command();
 [[nodiscard]] CommandSpec machine_activate_command();
 [[nodiscard]] CommandSpec deploy_command();

@@ -189,6 +189,7 @@ CommandSpec machine_command() {
                    add_command(),
                    init_command(),
                    machine_drain_command(),
+                   machine_storage_command(),
                    machine_standby_command(),
                    machine_activate_command(),
                    {.name = "rtt",

@@ -45,6 +45,20 @@ bool is_live(const Admission& admission, uint64_t now_ms) {
   return admission.expires_at_ms > now_ms;
 }
 
+bool keeps_mirrors(const std::vector<Machine>& machines, const MachineId& self,
+                   const StoreEpoch& store) {
+  constexpr size_t kMirrors = 2;
+  std::vector<const Machine*> others;
+  for (const Machine& machine : machines) {
+    if (!store.includes(machine.id)) others.push_back(&machine);
+  }
+  std::ranges::sort(others, [](const Machine* a, const Machine* b) {
+    return std::pair(a->created_at_ms, a->id) < std::pair(b->created_at_ms, b->id);
+  });
+  others.resize(std::min(others.size(), kMirrors));
+  return std::ranges::contains(others, self, [](const Machine* machine) { return machine->id; });
+}
+
 Result<Roster> read_roster(KeyValue& records) {
   Roster roster;
   // Admissions first: one that becomes a member meanwhile is then in both lists, never in neither.

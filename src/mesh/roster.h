@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "model/admission.h"
+#include "model/store.h"
 #include "ports/control_store.h"
 #include "ports/overlay.h"
 
@@ -36,6 +37,12 @@ struct Roster {
 
 // An expired admission is nobody's.
 [[nodiscard]] bool is_live(const Admission& admission, uint64_t now_ms);
+
+// Whether this machine copies the store: the two longest in the network beside those that hold it. Two
+// copies survive the loss of any one machine beside the store's; a copy everywhere would send each
+// write to everybody. Pure.
+[[nodiscard]] bool keeps_mirrors(const std::vector<Machine>& machines, const MachineId& self,
+                                 const StoreEpoch& store);
 
 // Records that do not parse are left out: they must not cut off the others.
 [[nodiscard]] Result<Roster> read_roster(KeyValue& records);

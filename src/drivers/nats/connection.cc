@@ -78,7 +78,8 @@ constexpr auto kStoreSilence = std::chrono::milliseconds(1000);
 constexpr std::string_view kNobodyListens = "nobody listens on";
 
 bool of_store(std::string_view subject) {
-  return subject.starts_with("$JS.") || subject.starts_with("ployz.commit.");
+  return subject.starts_with("$JS.") || subject.starts_with("ployz.commit.") ||
+         subject == "ployz.epoch";
 }
 
 // Reading changes nothing; a consumer made twice is one (its name and configuration are the same);
@@ -132,6 +133,8 @@ struct NatsConnection::Impl {
 
   mutable std::mutex mutex;
   std::condition_variable changed;
+  std::vector<std::string> urls;
+  bool moving = false;    // the session is of other servers
   NatsSession session;    // null: not connected
   int live_sessions = 0;  // connected and not yet reported closed; -1 for a moment is possible
   Clock::time_point lost_at = Clock::now();
@@ -238,7 +241,7 @@ void NatsConnection::Impl::serve_session(const NatsSession& connected) {
   }
   for (const auto& listener : told) (*listener)();
   std::unique_lock lock(mutex);
-  changed.wait(lock, [this] { return stopping || live_sessions <= 0; });
+  changed.wait(lock, [this] { return stopping || moving || live_sessions <= 0; });
   session.reset();
   lost_at = Clock::now();
   last_error = {Code::unavailable,
@@ -258,15 +261,19 @@ void NatsConnection::Impl::keep_connected() {
   const NatsEvents events{&Impl::closed, &Impl::error, this};
   std::unique_lock lock(mutex);
   while (!stopping) {
+    NatsConfig to = config;
+    to.urls = urls;
+    moving = false;
     lock.unlock();
-    auto connected = connect_session(config, key ? &*key : nullptr, events);
+    auto connected = connect_session(to, key ? &*key : nullptr, events);
     if (connected) {
       serve_session(*connected);
       wait = config.reconnect_wait;
     }
     lock.lock();
     if (!connected) last_error = std::move(connected).error();
-    changed.wait_for(lock, wait, [this] { return stopping; });
+    if (moving) continue;
+    changed.wait_for(lock, wait, [this] { return stopping || moving; });
     wait = std::min(wait * 2, kMaxReconnectWait);
   }
 }
@@ -313,6 +320,7 @@ Result<std::unique_ptr<NatsConnection>> NatsConnection::open(NatsConfig config) 
   if (!config.seed.empty()) impl->key = TRY(Nkey::from_seed(config.seed));
   if (config.inbox_prefix.empty()) config.inbox_prefix = "_INBOX";
   impl->inbox = config.inbox_prefix + "." + random_token();
+  impl->urls = config.urls;
   impl->config = std::move(config);
   Impl* const raw = impl.get();
   const size_t prefix = impl->inbox.size() + std::string_view(".r.").size();
@@ -344,6 +352,20 @@ Status NatsConnection::wait_connected(std::chrono::milliseconds timeout) {
   impl_->changed.wait_for(lock, timeout, [this] { return impl_->session != nullptr; });
   if (impl_->session) return {};
   return fail(impl_->last_error);
+}
+
+Status NatsConnection::move(std::vector<std::string> urls) {
+  NatsConfig to;
+  to.urls = urls;
+  TRY(check_urls(to));
+  const std::lock_guard lock(impl_->mutex);
+  if (impl_->urls == urls) return {};
+  impl_->urls = std::move(urls);
+  impl_->moving = true;
+  impl_->session.reset();  // nothing is sent there any more; the keeper closes it
+  impl_->lost_at = Clock::now();
+  impl_->changed.notify_all();
+  return {};
 }
 
 void NatsConnection::Impl::send(PendingRequests::Batch& batch, size_t index,

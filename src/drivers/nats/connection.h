@@ -59,6 +59,10 @@ class NatsConnection {
   // Returns early when connected; otherwise the error of the last attempt.
   [[nodiscard]] Status wait_connected(std::chrono::milliseconds timeout);
 
+  // From now on to these servers: the session ends as if it were lost, subscriptions and all else go on
+  // there. For a store that has moved: users and keys are the same. `invalid`: one does not parse.
+  [[nodiscard]] Status move(std::vector<std::string> urls);
+
   // Request and reply. The default timeout is the configuration's.
   [[nodiscard]] Result<NatsMessage> request(
       const NatsRequest& request, std::optional<std::chrono::milliseconds> timeout = std::nullopt);
@@ -78,6 +82,7 @@ class NatsConnection {
 
   // A subject nobody else knows, below this user's inbox prefix.
   [[nodiscard]] std::string new_inbox();
+  // Its `urls` are the first ones.
   [[nodiscard]] const NatsConfig& config() const;
 
  private:

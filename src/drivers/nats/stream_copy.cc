@@ -139,6 +139,25 @@ Status restore_stream(NatsConnection& admin, const StreamSnapshot& snapshot, int
   return {};
 }
 
+Status check_settled(NatsConnection& admin, const std::string& stream) {
+  const Json info = TRY(jetstream::api(admin, "STREAM.INFO." + stream, Json()));
+  const Json config = TRY(get_object(info, "config"));
+  const uint64_t copies = TRY(get_uint_or(config, "num_replicas", 1));
+  const auto cluster = info.find("cluster");
+  const auto missing = [&](std::string_view what) {
+    return fail(Code::unavailable, std::format("stream {} has {}", stream, what));
+  };
+  if (copies == 1) return {};
+  if (cluster == info.end()) return missing("one copy still");
+  if (TRY(get_string_or(*cluster, "leader", "")).empty()) return missing("no leader");
+  const Json others = TRY(get_array_or_empty(*cluster, "replicas"));
+  if (others.size() + 1 < copies) return missing("too few copies");
+  for (const Json& other : others) {
+    if (!TRY(get_bool_or(other, "current", false))) return missing("a copy that is behind");
+  }
+  return {};
+}
+
 Result<StreamDigest> digest_stream(NatsConnection& connection, const std::string& stream) {
   StreamDigest result;
   Sha256 sum;

@@ -37,6 +37,10 @@ struct StreamSnapshot {
 [[nodiscard]] Status restore_stream(NatsConnection& admin, const StreamSnapshot& snapshot,
                                     int replicas);
 
+// Whether all copies of a stream are there and agree; with one copy always. `unavailable` says what is
+// missing.
+[[nodiscard]] Status check_settled(NatsConnection& admin, const std::string& stream);
+
 // What a stream holds, every message with subject, sequence, headers and data. Two are equal if and
 // only if their streams are.
 struct StreamDigest {

@@ -1,0 +1,100 @@
+// The half of StoreHost that follows what was decided: nobody has to be told twice, or at all.
+#include <algorithm>
+
+#include <spdlog/spdlog.h>
+
+#include "drivers/nats/key_value.h"
+#include "mesh/roster.h"
+#include "store_host.h"
+
+namespace ployz {
+namespace {
+
+constexpr auto kLookEvery = std::chrono::seconds(2);
+constexpr auto kPing = std::chrono::milliseconds(1500);
+
+}  // namespace
+
+StoreHost::~StoreHost() {
+  feed_.reset();
+  follower_.request_stop();
+  if (follower_.joinable()) follower_.join();
+}
+
+void StoreHost::follow(Switch go_over) {
+  go_over_ = std::move(go_over);
+  follower_ = std::jthread([this](const std::stop_token& stop) { run(stop); });
+}
+
+void StoreHost::run(const std::stop_token& stop) {
+  std::string last_error;
+  while (!stop.stop_requested()) {
+    if (!feed_) {
+      auto feed = follow_transfers(ports_.connection, [this](const StoredTransfer&) {
+        const std::lock_guard lock(mutex_);
+        changed_ = true;
+        wake_.notify_all();
+      });
+      if (feed) feed_ = *std::move(feed);
+    }
+    const Status looked = look(stop);
+    const std::string error = looked ? "" : looked.error().line();
+    if (!error.empty() && error != last_error) spdlog::warn("following the store: {}", error);
+    last_error = error;
+    std::unique_lock lock(mutex_);
+    wake_.wait_for(lock, stop, kLookEvery, [this] { return changed_; });
+    changed_ = false;
+  }
+}
+
+// What is in the store decides; whether word of it came, or a deadline has passed, does not matter.
+Status StoreHost::look(const std::stop_token& stop) {
+  if (stop.stop_requested()) return {};
+  const auto newest = TRY(newest_transfer(ports_.connection));
+  const Identity identity = ports_.identity();
+  if (newest && newest->record.state == TransferState::committed &&
+      newest->record.next.epoch > identity.store.epoch) {
+    return go_over_(newest->record.next);
+  }
+  const std::unique_lock lock(changing_, std::try_to_lock);
+  if (!lock) return {};  // a step is at work
+  if (newest) TRY(settle(*newest));
+  return end_former();
+}
+
+Status StoreHost::settle(const StoredTransfer& newest) {
+  const Identity identity = ports_.identity();
+  const TransferRecord& record = newest.record;
+  const StoreCall call{record.operation, record.next, ""};
+  if (record.state == TransferState::begun) {
+    if (!identity.has_store() || ports_.clock.wall_ms() < record.deadline_ms) return {};
+    spdlog::warn("operation {} froze the store and did not end: given up", record.operation.str());
+    const Decision decision = TRY(decide(call, TransferState::aborted));
+    return decision.state == TransferState::aborted ? discard(call) : Status{};
+  }
+  if (record.state == TransferState::aborted) return discard(call);
+  return {};
+}
+
+// A store that is over stays reachable, frozen, until everybody follows the next: who was away learns
+// from it where that is.
+Status StoreHost::end_former() {
+  const Identity identity = ports_.identity();
+  const uint64_t other = other_epoch();
+  if (other == 0 || other > identity.store.epoch) return {};
+  const std::string former = unit::nats(other);
+  const auto status = TRY(ports_.units.status(former));
+  if (status.active_state != "active") return {};
+  NatsKeyValue records(ports_.connection);
+  std::vector<MachineRpc::Call> calls;
+  for (const Machine& machine : TRY(read_roster(records)).machines) {
+    calls.push_back({{machine.id, Target::agent, "store_epoch"}, Json::object()});
+  }
+  for (const auto& answer : ports_.rpc.call_all(calls, kPing)) {
+    if (!answer || get_uint_or(*answer, "epoch", 0).value_or(0) < identity.store.epoch) return {};
+  }
+  spdlog::info("all machines follow epoch {}: {} ends", identity.store.epoch, former);
+  return ports_.units.ensure_stopped(former);
+}
+
+}  // namespace ployz

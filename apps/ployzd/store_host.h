@@ -1,0 +1,81 @@
+// This machine's part when the control plane's store moves (mesh/store_transfer.h): it runs a server of
+// the next epoch beside its own, copies, freezes and decides where it holds the store, and follows what
+// was decided. Nothing here trusts whoever coordinates: what holds is in the store's EPOCH stream.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <thread>
+
+#include "base/result.h"
+#include "drivers/nats/connection.h"
+#include "drivers/nats/epoch_log.h"
+#include "identity.h"
+#include "mesh/store_calls.h"
+#include "paths.h"
+#include "ports/clock.h"
+#include "ports/machine_rpc.h"
+#include "ports/units.h"
+
+namespace ployz {
+
+class StoreHost {
+ public:
+  struct Ports {
+    NatsConnection& connection;  // of this machine's daemon, to the store in force
+    MachineRpc& rpc;
+    Units& units;
+    Clock& clock;
+    std::function<Identity()> identity;
+  };
+  // Goes over to another epoch of the store: identity, server, connection, router. Repeated until it
+  // succeeds.
+  using Switch = std::function<Status(const StoreEpoch&)>;
+
+  StoreHost(Paths paths, Ports ports) : paths_(std::move(paths)), ports_(std::move(ports)) {}
+  ~StoreHost();
+
+  // From now on what is decided is followed, on a thread of its own.
+  void follow(Switch go_over);
+  // The commands of store_calls.h, and "store_epoch".
+  [[nodiscard]] static bool knows(std::string_view command);
+  [[nodiscard]] Result<Json> handle(const std::string& command, const Json& request);
+
+ private:
+  [[nodiscard]] Status prepare(const StoreCall& call);
+  [[nodiscard]] Status discard(const StoreCall& call);
+  [[nodiscard]] Status freeze(const StoreCall& call);
+  [[nodiscard]] Result<CopiedStore> copy(const StoreCall& call);
+  [[nodiscard]] Result<Decision> decide(const StoreCall& call, TransferState wanted);
+  [[nodiscard]] Status set_frozen(NatsConnection& admin, bool frozen);
+
+  // The identity of this machine once `next` is in force.
+  [[nodiscard]] Identity identity_in(const StoreEpoch& next) const;
+  [[nodiscard]] Result<std::unique_ptr<NatsConnection>> connect(const Identity& identity,
+                                                                bool as_admin) const;
+  // Of the other unit's server: 0 when it has none.
+  [[nodiscard]] uint64_t other_epoch() const;
+  [[nodiscard]] Status set_aside(uint64_t epoch, const OperationId& why);
+
+  void run(const std::stop_token& stop);
+  [[nodiscard]] Status look(const std::stop_token& stop);
+  [[nodiscard]] Status settle(const StoredTransfer& newest);
+  [[nodiscard]] Status end_former();
+
+  const Paths paths_;
+  const Ports ports_;
+  std::mutex changing_;  // one step at a time
+  uint64_t frozen_at_ms_ = 0;  // steady; guarded by changing_
+  Switch go_over_;
+  std::mutex mutex_;
+  std::condition_variable_any wake_;
+  bool changed_ = true;  // guarded by mutex_
+  std::unique_ptr<Subscription> feed_;
+  std::jthread follower_;
+};
+
+}  // namespace ployz

@@ -1,0 +1,74 @@
+// machine storage: which machines hold the control plane's store.
+#include <format>
+
+#include "cli/commands.h"
+#include "cli/render.h"
+
+namespace ployz::cli {
+namespace {
+
+std::string joined(const Json& names) {
+  std::string text;
+  for (const Json& name : names) {
+    if (name.is_string()) text += (text.empty() ? "" : ", ") + printable(name.get<std::string>());
+  }
+  return text;
+}
+
+Answer promote_answer(Json document) {
+  Answer answer;
+  const std::string outcome = text_of(document, "outcome");
+  const std::string where = std::format("the control plane's store: epoch {} on {}",
+                                        number_of(document, "epoch"),
+                                        joined(list_of(document, "machines")));
+  answer.text = where + "\n";
+  if (outcome == "preview") answer.text += "preview; nothing was changed\n";
+  if (outcome == "unchanged") answer.text += "it is there already\n";
+  if (outcome == "committed") {
+    answer.text += std::format("{} messages moved and compared; no writes for {}\n",
+                               number_of(object_of(document, "copied"), "messages"),
+                               format_duration(number_of(document, "frozen_ms")));
+    if (const Json& silent = list_of(document, "silent"); !silent.empty()) {
+      answer.text += std::format("not heard of yet, will follow: {}\n", joined(silent));
+    }
+  }
+  answer.document = std::move(document);
+  return answer;
+}
+
+Result<Answer> run_promote(Session& session, const Args& args) {
+  constexpr uint64_t kMost = 5;
+  const uint64_t replicas = TRY(args.number("replicas", 0, kMost));
+  Json request = Json::object();
+  request["replicas"] = replicas;
+  request["machines"] = args.all("MACHINE");
+  request["preview"] = args.has("dry-run");
+  return promote_answer(TRY(session.change([&](const ApiClient& client, const EventSink& events) {
+    return client.storage_promote(request, events);
+  })));
+}
+
+}  // namespace
+
+CommandSpec machine_storage_command() {
+  return {.name = "storage",
+          .summary = "Which machines hold the control plane's store",
+          .children = {
+              {.name = "promote",
+               .summary = "The store moves to one, three or five machines",
+               .description =
+                   "With three copies the network takes changes while any one of them is away, with "
+                   "five while any two are.\nMachines that hold it now stay, as far as named ones "
+                   "leave room. For a moment nothing can be changed;\nwhat runs is not touched. "
+                   "Whatever fails before the new store is in force leaves the old one as it was.",
+               .examples = {"ployzctl machine storage promote --replicas 3 m2 m3",
+                            "ployzctl machine storage promote --replicas 1 m2",
+                            "ployzctl machine storage promote --replicas 3 m2 m3 --dry-run"},
+               .options = {{.name = "replicas", .value = "N", .help = "1, 3 or 5",
+                            .choices = {"1", "3", "5"}},
+                           dry_run_option()},
+               .positionals = {{"MACHINE", "names or ids", false, true, Names::machine, true}},
+               .run = run_promote}}};
+}
+
+}  // namespace ployz::cli

@@ -1,0 +1,212 @@
+#include "mesh/store_transfer.h"
+
+#include <algorithm>
+#include <format>
+
+#include "base/ulid.h"
+
+namespace ployz {
+namespace {
+
+// How long machines may take to follow; the others are named, and follow when they can.
+constexpr uint64_t kFollowMs = 30'000;
+constexpr auto kAskAgain = std::chrono::milliseconds(200);
+constexpr auto kPing = std::chrono::milliseconds(2000);
+constexpr int kDecisionTries = 5;
+
+std::string secret_of(Entropy& entropy) {
+  std::string secret;
+  for (int i = 0; i < 4; ++i) secret += std::format("{:016x}", entropy.next_u64());
+  return secret;
+}
+
+std::string name_of(const Roster& roster, const MachineId& id) {
+  const Machine* machine = roster.machine(id);
+  return machine ? machine->name : id.str();
+}
+
+Result<uint64_t> read_epoch(KeyValue& records) {
+  const auto record = TRY(records.get(Bucket::meta, kStoreEpochKey));
+  const auto epoch = record ? parse_json(record->value) : Result<Json>(Json());
+  if (epoch && epoch->is_number_unsigned()) return epoch->get<uint64_t>();
+  return fail(Code::corrupt, "the store does not say its epoch");
+}
+
+}  // namespace
+
+struct StoreTransfer::Work {
+  Roster roster;
+  StoreReport report;
+  StoreCall call;
+  const Events& events;
+  Operation operation;
+  Journal journal;
+};
+
+void StoreTransfer::note(const Work& work, Phase phase, std::string text) {
+  if (!work.events) return;
+  work.events({work.call.operation, ports_.clock.wall_ms(), phase, Event::Kind::note,
+               std::move(text)});
+}
+
+Status StoreTransfer::ask_all(const std::vector<StoreMember>& members, std::string_view command,
+                              const Json& request) {
+  std::vector<MachineRpc::Call> calls;
+  for (const StoreMember& member : members) {
+    calls.push_back({{member.machine, Target::agent, std::string(command)}, request});
+  }
+  const auto answers = ports_.rpc.call_all(calls, kStoreStep);
+  for (size_t i = 0; i < answers.size(); ++i) {
+    if (answers[i]) continue;
+    Error error = answers[i].error();
+    return fail(std::move(error).with("machine", members[i].machine.str()));
+  }
+  return {};
+}
+
+Status StoreTransfer::prepare(Work& work) {
+  note(work, Phase::apply, std::format("starting {} servers of epoch {}",
+                                       work.call.next.members.size(), work.call.next.epoch));
+  StoreCall call = work.call;
+  call.secret = secret_of(ports_.entropy);
+  Status prepared = ask_all(call.next.members, kStorePrepare, to_json(call));
+  if (prepared) return {};
+  Error error = std::move(prepared).error();
+  for (const Context& entry : error.context) {
+    if (entry.key != "machine") continue;
+    return fail(std::move(error).at("machine " + name_of(work.roster, MachineId(entry.value))));
+  }
+  return fail(std::move(error));
+}
+
+Status StoreTransfer::copy(Work& work) {
+  const StoreMember& source = work.report.before.members.front();
+  note(work, Phase::apply, "the store takes no writes");
+  TRY(ports_.rpc.call({source.machine, Target::agent, std::string(kStoreFreeze)},
+                      to_json(work.call), kStoreStep));
+  // Where the store is already a copy need not travel.
+  const auto& members = work.call.next.members;
+  const auto stays = std::ranges::find_if(members, [&](const StoreMember& member) {
+    return work.report.before.includes(member.machine);
+  });
+  const MachineId& to = stays == members.end() ? members.front().machine : stays->machine;
+  const Json copied = TRY(ports_.rpc.call({to, Target::agent, std::string(kStoreCopy)},
+                                          to_json(work.call), kStoreDecision));
+  work.report.copied = TRY(copied_store_from_json(copied));
+  note(work, Phase::apply, std::format("{} messages are copied and compared",
+                                       work.report.copied.messages));
+  return {};
+}
+
+Status StoreTransfer::before_commit(Work& work, const std::stop_token& cancel) {
+  TRY(prepare(work));
+  if (cancel.stop_requested()) return fail(Code::canceled, "canceled");
+  TRY(copy(work));
+  if (cancel.stop_requested()) return fail(Code::canceled, "canceled");
+  return {};
+}
+
+// Whoever holds the store answers what was decided, so it is asked until it does.
+Result<Decision> StoreTransfer::decide(Work& work, std::string_view command) {
+  Result<Decision> decision = fail(Code::unavailable, "nobody who holds the store answers");
+  for (int attempt = 0; attempt < kDecisionTries; ++attempt) {
+    for (const StoreMember& member : work.report.before.members) {
+      const auto answer = ports_.rpc.call({member.machine, Target::agent, std::string(command)},
+                                          to_json(work.call), kStoreStep);
+      decision = answer ? decision_from_json(*answer) : Result<Decision>(fail(answer.error()));
+      if (decision) return decision;
+    }
+    ports_.clock.sleep_for(kAskAgain, {});
+  }
+  return decision;
+}
+
+void StoreTransfer::discard(Work& work) {
+  (void)ask_all(work.call.next.members, kStoreDiscard, to_json(work.call));
+}
+
+void StoreTransfer::await_machines(Work& work) {
+  const uint64_t until = ports_.clock.steady_ms() + kFollowMs;
+  std::vector<const Machine*> waiting;
+  for (const Machine& machine : work.roster.machines) waiting.push_back(&machine);
+  while (true) {
+    std::vector<MachineRpc::Call> calls;
+    for (const Machine* machine : waiting) {
+      calls.push_back({{machine->id, Target::agent, "store_epoch"}, Json::object()});
+    }
+    const auto answers = ports_.rpc.call_all(calls, kPing);
+    std::vector<const Machine*> left;
+    for (size_t i = 0; i < answers.size(); ++i) {
+      const uint64_t epoch = answers[i] ? get_uint_or(*answers[i], "epoch", 0).value_or(0) : 0;
+      if (epoch < work.call.next.epoch) left.push_back(waiting[i]);
+    }
+    waiting = std::move(left);
+    if (waiting.empty() || ports_.clock.steady_ms() >= until) break;
+    ports_.clock.sleep_for(kAskAgain, {});
+  }
+  for (const Machine* machine : waiting) work.report.silent.push_back(machine->name);
+}
+
+Result<StoreReport> StoreTransfer::run(const StoreRequest& request, const Events& events,
+                                       std::stop_token cancel) {
+  Work work{TRY(read_roster(ports_.records)), {}, {}, events, {},
+            Journal(ports_.records, ports_.clock)};
+  const uint64_t epoch = TRY(read_epoch(ports_.records));
+  StoreReport& report = work.report;
+  report.preview = request.preview;
+  report.before = store_of(work.roster.machines, epoch);
+  report.after = TRY(plan_store(request, work.roster.machines, epoch));
+  for (const StoreMember& member : report.after.members) {
+    report.machines.push_back(name_of(work.roster, member.machine));
+  }
+  if (report.after.members == report.before.members) {
+    report.after.epoch = epoch;
+    return report;
+  }
+  if (request.preview) return report;
+
+  work.operation.id = OperationId(
+      SeededIds(ports_.clock.wall_ms(), ports_.entropy.next_u64()).next());
+  work.operation.kind = kStorePromote;
+  work.operation.plan.kind = kStorePromote;
+  work.operation.coordinator = self_;
+  work.operation.phase = Phase::apply;
+  work.operation.started_at_ms = ports_.clock.wall_ms();
+  std::string machines;
+  for (const std::string& name : report.machines) machines += (machines.empty() ? "" : ", ") + name;
+  work.operation.plan.changes = {{Change::Kind::replace, "the control plane's store",
+                                  std::format("epoch {} on {}", report.after.epoch, machines)}};
+  report.operation = work.operation.id;
+  work.call = {work.operation.id, report.after, ""};
+  TRY(work.journal.save(work.operation));
+
+  Status ready = before_commit(work, cancel);
+  if (ready) note(work, Phase::commit, "deciding");
+  const auto decision = decide(work, ready ? kStoreCommit : kStoreAbort);
+  const bool committed = decision && decision->state == TransferState::committed;
+  if (ready && !decision) {
+    // Neither is known: whoever holds the store decides when it is back, and everybody follows that.
+    Error error = decision.error();
+    error.effect = Effect::unknown;
+    error.hint = "ployzctl mesh status tells where the store is";
+    return fail(std::move(error).at("the store's move is not decided"));
+  }
+  if (!committed) discard(work);
+  if (committed) {
+    report.frozen_ms = decision->frozen_ms;
+    note(work, Phase::flip, std::format("the store is of epoch {}", report.after.epoch));
+    await_machines(work);
+  }
+  if (!ready) work.operation.error = ready.error();
+  if (ready && !committed) {
+    ready = fail(Code::timeout, "the store was frozen for too long, and was given up");
+  }
+  work.operation.outcome = report.outcome = committed ? Outcome::committed : Outcome::failed;
+  work.operation.phase = committed ? Phase::cleanup : Phase::apply;
+  work.operation.ended_at_ms = ports_.clock.wall_ms();
+  (void)work.journal.save(work.operation);
+  if (!committed) return fail(std::move(ready).error().with("operation", report.operation.str()));
+  return report;
+}
+
+}  // namespace ployz
