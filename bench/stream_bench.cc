@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "base/check.h"
-#include "drivers/transfer/sockets.h"
+#include "base/tcp.h"
 #include "drivers/transfer/tcp_transfers.h"
 
 namespace ployz {

@@ -2,7 +2,7 @@
 // first needed, and kept until it leaves a network; the private halves never leave these files.
 #pragma once
 
-#include "drivers/nats/nkey.h"
+#include "base/nkey.h"
 #include "identity.h"
 #include "member.h"
 #include "model/admission.h"

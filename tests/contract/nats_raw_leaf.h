@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "base/json.h"
-#include "drivers/nats/nkey.h"
+#include "base/nkey.h"
 
 namespace ployz::contract {
 

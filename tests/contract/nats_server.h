@@ -27,7 +27,7 @@
 
 #include "drivers/nats/connection.h"
 #include "drivers/nats/key_value.h"
-#include "drivers/nats/nkey.h"
+#include "base/nkey.h"
 #include "drivers/nats/server_config.h"
 #include "drivers/nats/streams.h"
 

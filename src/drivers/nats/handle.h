@@ -11,7 +11,7 @@
 #include "base/result.h"
 #include "drivers/nats/connection.h"
 #include "drivers/nats/message.h"
-#include "drivers/nats/nkey.h"
+#include "base/nkey.h"
 
 namespace ployz {
 

@@ -3,8 +3,8 @@
 #include <exception>
 #include <format>
 
-#include "drivers/nats/rpc_wire.h"
-#include "drivers/nats/worker_pool.h"
+#include "ports/rpc_wire.h"
+#include "base/worker_pool.h"
 
 namespace ployz {
 namespace {

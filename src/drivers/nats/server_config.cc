@@ -6,7 +6,7 @@
 #include <format>
 #include <span>
 
-#include "drivers/nats/nkey.h"
+#include "base/nkey.h"
 #include "drivers/nats/streams.h"
 
 namespace ployz {

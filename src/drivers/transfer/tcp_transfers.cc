@@ -7,7 +7,7 @@
 #include <cerrno>
 #include <format>
 
-#include "drivers/transfer/sockets.h"
+#include "base/tcp.h"
 
 namespace ployz {
 namespace {
@@ -23,21 +23,6 @@ uint64_t now_ms() {
   return static_cast<uint64_t>(
       std::chrono::duration_cast<milliseconds>(std::chrono::steady_clock::now().time_since_epoch())
           .count());
-}
-
-// All of it within the deadline; 0 bytes read: the peer closed.
-Result<std::string> receive_exactly(const Fd& fd, size_t size, Deadline deadline,
-                                    const StopFd& stop) {
-  std::string bytes(size, '\0');
-  size_t got = 0;
-  while (got < size) {
-    TRY(wait_for(fd.get(), POLLIN, deadline, stop));
-    const ssize_t piece = ::recv(fd.get(), bytes.data() + got, size - got, 0);
-    if (piece < 0 && (errno == EAGAIN || errno == EINTR)) continue;
-    if (piece <= 0) return fail(Code::unavailable, "closed");
-    got += static_cast<size_t>(piece);
-  }
-  return bytes;
 }
 
 }  // namespace
@@ -72,7 +57,7 @@ class TcpTransfers::Dialed final : public MachineStream {
 };
 
 Result<std::unique_ptr<TcpTransfers>> TcpTransfers::listen(const TransferConfig& config) {
-  Fd listener = TRY(listen_tcp(config.address, config.port));
+  Fd listener = TRY(listen_tcp(config.address, config.port, "machine streams"));
   const std::string where = local_address(listener);
   return std::unique_ptr<TcpTransfers>(new TcpTransfers(config, std::move(listener), where));
 }

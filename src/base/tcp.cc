@@ -1,4 +1,4 @@
-#include "drivers/transfer/sockets.h"
+#include "base/tcp.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -52,10 +52,10 @@ std::unexpected<Error> failed(std::string_view what, int error) {
 
 }  // namespace
 
-Result<Fd> listen_tcp(const std::string& host, uint16_t port) {
+Result<Fd> listen_tcp(const std::string& host, uint16_t port, std::string_view purpose) {
   const sockaddr_in address = TRY(parse_address(host, port));
   Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  const std::string what = std::format("listening on {} for machine streams", text_of(address));
+  const std::string what = std::format("listening on {} for {}", text_of(address), purpose);
   if (!socket) return failed(what, errno);
   set(socket, SOL_SOCKET, SO_REUSEADDR, 1);
   set(socket, IPPROTO_IP, IP_FREEBIND, 1);
@@ -90,11 +90,20 @@ void set_stream_options(const Fd& socket, std::chrono::milliseconds silence) {
   // No TCP_USER_TIMEOUT: it also ends a connection whose reader is merely slow (its window is zero).
 }
 
-Result<Fd> connect_tcp(const std::string& address, Deadline deadline, const StopFd& stop) {
+Result<Fd> connect_tcp(const std::string& address, Deadline deadline, const StopFd& stop,
+                       const std::string& from) {
   const sockaddr_in peer = TRY(parse_address(address));
   Fd socket(::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   const std::string what = "dialing " + address;
   if (!socket) return failed(what, errno);
+  if (!from.empty()) {
+    const sockaddr_in own = TRY(parse_address(from, 0));
+    // The port is chosen by connect(2), which knows both ends and so has more to choose from.
+    set(socket, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1);
+    if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&own), sizeof own) != 0) {
+      return failed(std::format("{} from {}", what, from), errno);
+    }
+  }
   if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&peer), sizeof peer) == 0) {
     return socket;
   }
@@ -108,6 +117,35 @@ Result<Fd> connect_tcp(const std::string& address, Deadline deadline, const Stop
   if (::getsockopt(socket.get(), SOL_SOCKET, SO_ERROR, &error, &size) != 0) error = errno;
   if (error != 0) return failed(what, error);
   return socket;
+}
+
+Result<std::string> receive_exactly(const Fd& socket, size_t size, Deadline deadline,
+                                    const StopFd& stop) {
+  std::string bytes(size, '\0');
+  size_t got = 0;
+  while (got < size) {
+    TRY(wait_for(socket.get(), POLLIN, deadline, stop));
+    const ssize_t piece = ::recv(socket.get(), bytes.data() + got, size - got, 0);
+    if (piece < 0 && (errno == EAGAIN || errno == EINTR)) continue;
+    if (piece <= 0) return fail(Code::unavailable, "closed");
+    got += static_cast<size_t>(piece);
+  }
+  return bytes;
+}
+
+Status send_exactly(const Fd& socket, std::string_view bytes, Deadline deadline,
+                    const StopFd& stop) {
+  while (!bytes.empty()) {
+    const ssize_t sent = ::send(socket.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (sent > 0) {
+      bytes.remove_prefix(static_cast<size_t>(sent));
+    } else if (errno == EAGAIN) {
+      TRY(wait_for(socket.get(), POLLOUT, deadline, stop));
+    } else if (errno != EINTR) {
+      return failed("sending", errno);
+    }
+  }
+  return {};
 }
 
 }  // namespace ployz

@@ -1,7 +1,8 @@
 // The wire form of commands to machines, version kRpcVersion:
 //   request {"version":1,"body":…}
 //   reply   {"version":1,"ok":…} or {"version":1,"error":{"code",…}} (base/json.h)
-// on subject ployz.rpc.<machine>.<agent|router>.<command>.
+// Over NATS on subject ployz.rpc.<machine>.<agent|router>.<command>; the peer port has the address in
+// an envelope of its own (drivers/peer/peer_wire.h) and replies of this form.
 #pragma once
 
 #include <string>
@@ -13,7 +14,7 @@
 
 namespace ployz::rpc_wire {
 
-// `invalid` when the machine or the command is not one token of a subject.
+// `invalid` when the machine or the command is not one token of a subject, as every address has it.
 [[nodiscard]] Result<std::string> subject(const RpcAddress& address);
 // "ployz.rpc.<machine>.<target>." — commands are one token behind it.
 [[nodiscard]] std::string subject_prefix(const MachineId& machine, Target target);

@@ -1,5 +1,6 @@
 // NATS user keys ("nkeys", github.com/nats-io/nkeys): an ed25519 pair whose public half ("U…") is
-// written into the server's configuration and whose seed ("SU…") never leaves its machine.
+// written into the server's configuration and whose seed ("SU…") never leaves its machine. Machines
+// also prove themselves to each other by them, where no server is between (drivers/peer).
 #pragma once
 
 #include <array>
@@ -36,5 +37,9 @@ class Nkey {
 
 // Whether `text` is a well-formed public user key, checksum included.
 [[nodiscard]] bool is_user_public_key(std::string_view text);
+
+// Whether the holder of this public key signed `bytes`. False for whatever is malformed.
+[[nodiscard]] bool is_signed_by(std::string_view public_key, std::string_view bytes,
+                                std::string_view signature);
 
 }  // namespace ployz

@@ -1,4 +1,4 @@
-#include "drivers/nats/nkey.h"
+#include "base/nkey.h"
 
 #include <gtest/gtest.h>
 #include <sodium.h>
@@ -35,6 +35,18 @@ TEST(Nkey, SignaturesVerify) {
   EXPECT_EQ(signature, Nkey::from_seed(key.seed())->sign("nonce"));
   EXPECT_NE(signature, key.sign("other"));
   EXPECT_NE(signature, Nkey::generate().sign("nonce"));
+}
+
+TEST(Nkey, OnlyTheSignersKeyVerifies) {
+  const Nkey key = Nkey::generate();
+  const auto bytes = key.sign("words");
+  const std::string signature(bytes.begin(), bytes.end());
+  EXPECT_TRUE(is_signed_by(key.public_key(), "words", signature));
+  EXPECT_FALSE(is_signed_by(key.public_key(), "other words", signature));
+  EXPECT_FALSE(is_signed_by(Nkey::generate().public_key(), "words", signature));
+  EXPECT_FALSE(is_signed_by(key.public_key(), "words", signature.substr(1)));
+  EXPECT_FALSE(is_signed_by("", "words", signature));
+  EXPECT_FALSE(is_signed_by(key.seed(), "words", signature));
 }
 
 TEST(Nkey, RefusesAnythingElse) {

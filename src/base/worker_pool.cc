@@ -1,4 +1,4 @@
-#include "drivers/nats/worker_pool.h"
+#include "base/worker_pool.h"
 
 #include <chrono>
 #include <condition_variable>

@@ -1,4 +1,4 @@
-#include "drivers/nats/nkey.h"
+#include "base/nkey.h"
 
 #include <algorithm>
 #include <optional>
@@ -132,6 +132,17 @@ std::array<uint8_t, 64> Nkey::sign(std::string_view bytes) const {
 bool is_user_public_key(std::string_view text) {
   const auto bytes = decode(text);
   return bytes && bytes->size() == kPublicBytes - 2 && (*bytes)[0] == kUserPrefix;
+}
+
+bool is_signed_by(std::string_view public_key, std::string_view bytes,
+                  std::string_view signature) {
+  if (public_key.size() > 64 || signature.size() != crypto_sign_BYTES) return false;
+  const auto key = decode(public_key);
+  if (!key || key->size() != kPublicBytes - 2 || (*key)[0] != kUserPrefix) return false;
+  check(sodium_init() >= 0, "libsodium initialises");
+  return crypto_sign_verify_detached(reinterpret_cast<const uint8_t*>(signature.data()),
+                                     reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size(),
+                                     key->data() + 1) == 0;
 }
 
 }  // namespace ployz

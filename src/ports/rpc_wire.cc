@@ -1,4 +1,4 @@
-#include "drivers/nats/rpc_wire.h"
+#include "ports/rpc_wire.h"
 
 #include <algorithm>
 #include <format>
