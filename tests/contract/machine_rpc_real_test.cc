@@ -1,9 +1,11 @@
-// The MachineRpc contract over a real nats-server, with the users a machine really has.
+// The MachineRpc contract over a real nats-server, with the users a machine really has, and over the
+// peer port.
 #include <map>
 
 #include "contract/machine_rpc_contract.h"
 #include "contract/nats_cluster.h"
 #include "contract/nats_server.h"
+#include "contract/peer_world.h"
 #include "drivers/nats/rpc.h"
 
 namespace ployz::contract {
@@ -113,6 +115,10 @@ std::unique_ptr<MachineRpcWorld> make_from_store() {
   return std::make_unique<LeafRpcWorld>("m1");
 }
 
+std::unique_ptr<MachineRpcWorld> make_peers() {
+  return std::make_unique<PeerRpcWorld>();
+}
+
 constexpr std::chrono::milliseconds kLong{20'000};
 
 TEST(NatsRpcReal, GarbageRequestsAreAnsweredWithAnError) {
@@ -212,5 +218,6 @@ TEST(NatsRpcReal, AServerThatRestartsIsServedAgain) {
 INSTANTIATE_TEST_SUITE_P(Nats, MachineRpcContract, testing::Values(&make));
 INSTANTIATE_TEST_SUITE_P(NatsFromLeaf, MachineRpcContract, testing::Values(&make_from_leaf));
 INSTANTIATE_TEST_SUITE_P(NatsFromStore, MachineRpcContract, testing::Values(&make_from_store));
+INSTANTIATE_TEST_SUITE_P(Peer, MachineRpcContract, testing::Values(&make_peers));
 
 }  // namespace ployz::contract

@@ -1,0 +1,34 @@
+// What machines ask each other over the peer port (drivers/peer), which needs neither NATS nor the
+// store: the wire form of its commands, all of the agent target. Each is answered from what the machine
+// has at hand, so that it answers while its store is away. Anything else is `unsupported` there.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "base/json.h"
+#include "base/result.h"
+#include "model/names.h"
+
+namespace ployz {
+
+// TCP, on a machine's overlay address.
+inline constexpr uint16_t kPeerPort = 4320;
+
+// "peer_hello", without arguments: who and how are you?
+inline constexpr std::string_view kPeerHello = "peer_hello";
+struct PeerHello {
+  MachineId machine;
+  std::string network;
+  uint64_t epoch = 0;  // of the store, as that machine knows it
+  std::string version;
+  bool connected = false;  // its daemon to its machine's NATS, whether or not the store is behind
+  bool operator==(const PeerHello&) const = default;
+};
+
+[[nodiscard]] Json to_json(const PeerHello& hello);
+// `invalid` names the field. Fields of a newer machine are ignored.
+[[nodiscard]] Result<PeerHello> peer_hello_from_json(const Json& json);
+
+}  // namespace ployz
