@@ -100,8 +100,20 @@ Status MeshKeeper::apply_peers(const Roster& roster) {
   return {};
 }
 
+// A file that cannot be written is no reason to keep the mesh from the network's members.
+void MeshKeeper::remember(const Roster& roster) {
+  if (ports_.seen == nullptr) return;
+  const Status written = ports_.seen->update(roster.machines);
+  const std::string line = written ? "" : written.error().line();
+  if (!line.empty() && line != last_unwritten_ && ports_.log) {
+    ports_.log("the members cannot be written down yet: " + line);
+  }
+  last_unwritten_ = line;
+}
+
 // Only what differs from the last time is told to the drivers.
 Status MeshKeeper::apply(const Roster& roster) {
+  remember(roster);
   TRY(apply_peers(roster));
   if (!ports_.users) return {};
   std::vector<StoreUser> users = store_users_of(roster, config_.self, ports_.clock.wall_ms());

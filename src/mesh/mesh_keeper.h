@@ -1,5 +1,6 @@
 // Keeps this machine's WireGuard peers, and on the store's machine the store's users, equal to what
-// the store says: members and live admissions. With the store away everything stays as it was.
+// the store says: members and live admissions. With the store away everything stays as it was, and the
+// members can be read in the roster file.
 //
 // A list without any member is never acted upon: a network has at least the machine that founded
 // it, so such a list is a store that was emptied, and would cut this machine off from all others.
@@ -17,6 +18,7 @@
 #include "base/result.h"
 #include "mesh/mesh_calls.h"
 #include "mesh/roster.h"
+#include "mesh/roster_file.h"
 #include "mesh/store_users.h"
 #include "ports/clock.h"
 #include "ports/control_store.h"
@@ -48,6 +50,7 @@ class MeshKeeper {
     StoreUsers* users;  // nullptr: another machine has the store
     Clock& clock;
     std::function<void(const std::string&)> log;
+    RosterFile* seen = nullptr;  // what keeps the members for when the store is away
   };
 
   // Begins to follow the store. A store that is away is tried again.
@@ -70,6 +73,7 @@ class MeshKeeper {
   Result<Roster> read();
   Status apply(const Roster& roster);
   Status apply_peers(const Roster& roster);
+  void remember(const Roster& roster);
   void rotate();
 
   const MeshKeeperConfig config_;
@@ -88,6 +92,7 @@ class MeshKeeper {
   std::unique_ptr<Subscription> invites_;
   std::optional<std::vector<Peer>> peers_;
   std::optional<std::vector<StoreUser>> users_;
+  std::string last_unwritten_;  // why the roster file could not be written
   uint64_t rotated_at_ms_ = 0;
   uint64_t reload_from_ms_ = 0;
 

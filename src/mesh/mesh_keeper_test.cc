@@ -225,5 +225,25 @@ TEST(SilentPeer, IsOneWithoutARecentHandshakeThatHasAnEndpoint) {
   EXPECT_FALSE(has_silent_peer({{"a", "10.101.1.0/24", {}}}, {}));
 }
 
+TEST_F(MeshKeeperTest, MembersAreWrittenDownAndAdmissionsAreNot) {
+  std::string pattern = std::filesystem::temp_directory_path() / "ployz-keeper-XXXXXX";
+  ASSERT_NE(::mkdtemp(pattern.data()), nullptr);
+  RosterFile seen(std::filesystem::path(pattern) / "roster.json", "lab", {});
+  admit(machine("m2", 2));
+  keeper_ = std::make_unique<MeshKeeper>(
+      MeshKeeperConfig{MachineId("m1"), milliseconds(0), milliseconds(5)},
+      MeshKeeper::Ports{store_, overlay_, &users_, clock_, {}, &seen});
+  ASSERT_TRUE(keeper_->sync({MachineId("m2"), true}));
+  EXPECT_EQ(*seen.members(), std::vector{machine("m1", 1)});
+  add(machine("m3", 3));
+  overlay_.fails = true;  // what the drivers do not take is known all the same
+  EXPECT_FALSE(keeper_->sync({MachineId("m3"), true}, milliseconds(200)));
+  EXPECT_EQ(*seen.members(), (std::vector{machine("m1", 1), machine("m3", 3)}));
+  keeper_.reset();
+  EXPECT_EQ(*RosterFile(std::filesystem::path(pattern) / "roster.json", "lab", {}).members(),
+            (std::vector{machine("m1", 1), machine("m3", 3)}));
+  std::filesystem::remove_all(pattern);
+}
+
 }  // namespace
 }  // namespace ployz
