@@ -14,6 +14,7 @@
 #include "drivers/nats/mirrors.h"
 #include "drivers/nats/rpc.h"
 #include "drivers/nats/server_config.h"
+#include "drivers/peer/peer_rpc.h"
 #include "drivers/sqlite/step_journal.h"
 #include "drivers/transfer/tcp_transfers.h"
 #include "mesh/mesh_agent.h"
@@ -28,7 +29,7 @@ constexpr auto kMirrorRetry = std::chrono::seconds(10);
 
 class NatsMember final : public Member {
  public:
-  NatsMember(Identity identity, const Config& config, const Paths& paths,
+  NatsMember(Identity identity, const Config& config, const Paths& paths, Nkey key,
              std::unique_ptr<NatsConnection> connection, std::unique_ptr<StepJournal> journal,
              std::unique_ptr<Transfers> transfers, const LocalDrivers& drivers)
       : identity_(std::move(identity)),
@@ -38,6 +39,13 @@ class NatsMember final : public Member {
         commits_(*connection_),
         records_(*connection_),
         rpc_(*connection_),
+        last_seen_(paths.roster(), identity_.network, warn),
+        peers_({.network = identity_.network,
+                .self = identity_.machine.id,
+                .address = identity_.machine.overlay_address,
+                .key = std::move(key),
+                .members = [this] { return last_seen_.members(); },
+                .log = [](const std::string& line) { spdlog::debug("{}", line); }}),
         journal_(std::move(journal)),
         transfers_(std::move(transfers)),
         agent_({identity_.machine, config.cluster_domain,
@@ -52,8 +60,7 @@ class NatsMember final : public Member {
                     {records_, rpc_, drivers.clock, drivers.entropy}),
         users_([this] { return this->identity(); }, paths, drivers.units),
         keeper_({identity_.machine.id},
-                {records_, drivers.overlay, &users_,
-                 drivers.clock, [](const std::string& line) { spdlog::warn("{}", line); }}),
+                {records_, drivers.overlay, &users_, drivers.clock, warn, &last_seen_}),
         mesh_(identity_.machine.id, {keeper_, drivers.echo, drivers.prober, drivers.executor}),
         store_(paths, {*connection_, rpc_, drivers.units, drivers.clock,
                        [this] { return this->identity(); }}) {}
@@ -69,6 +76,9 @@ class NatsMember final : public Member {
                                 return MeshAgent::knows(command) ? mesh_.handle(command, request)
                                                                  : agent_.handle(command, request);
                               }));
+    peer_service_ = TRY(peers_.serve(
+        identity_.machine.id, Target::agent,
+        [this](const std::string& command, const Json&) { return answer_peer(command); }));
     return {};
   }
 
@@ -93,6 +103,8 @@ class NatsMember final : public Member {
   CommitLog& commits() override { return commits_; }
   KeyValue& records() override { return records_; }
   MachineRpc& rpc() override { return rpc_; }
+  MachineRpc& peers() override { return peers_; }
+  RosterFile::Members last_seen() override { return last_seen_.members(); }
   Transfers& transfers() override { return *transfers_; }
   Admissions& admissions() override { return admissions_; }
   Checkup checkup() override {
@@ -122,9 +134,23 @@ class NatsMember final : public Member {
     }
   }
 
+  // The commands of the peer port, and no others (ports/peer_calls.h). From what is at hand: no
+  // question to the store.
+  Result<Json> answer_peer(const std::string& command) {
+    if (command == kPeerHello) {
+      return to_json(PeerHello{identity_.machine.id, identity_.network, identity_.epoch,
+                               std::string(version()), connection_->connected()});
+    }
+    return fail(Code::unsupported,
+                std::format("machine {} does not answer '{}' on its peer port",
+                            identity_.machine.name, command));
+  }
+
+  static void warn(const std::string& line) { spdlog::warn("{}", line); }
+
   // What must accept connections on a machine's overlay address before it becomes a member.
   static std::vector<uint16_t> proof_ports(const Config& config) {
-    return {config.zfs_transfer_port};
+    return {config.zfs_transfer_port, kPeerPort};
   }
 
   // What a member runs, beside this very daemon.
@@ -155,6 +181,8 @@ class NatsMember final : public Member {
   NatsCommitLog commits_;
   NatsKeyValue records_;
   NatsRpc rpc_;
+  RosterFile last_seen_;
+  PeerRpc peers_;
   std::unique_ptr<StepJournal> journal_;
   std::unique_ptr<Transfers> transfers_;
   Agent agent_;
@@ -166,7 +194,8 @@ class NatsMember final : public Member {
   MeshAgent mesh_;
   StoreHost store_;
   std::jthread mirrors_;
-  std::unique_ptr<Subscription> service_;  // last: its handlers end before what they use
+  std::unique_ptr<Subscription> service_;  // last: their handlers end before what they use
+  std::unique_ptr<Subscription> peer_service_;
 };
 
 }  // namespace
@@ -175,13 +204,20 @@ ClusterConfig cluster_config(const Config& config) {
   return {config.cluster_domain, config.gateway_domain, config.gateway_listen_addr.port};
 }
 
+namespace {
+
+// A key that others know this machine by: gone, it is not made anew.
+Result<std::string> seed_at(const std::filesystem::path& path) {
+  if (auto seed = TRY(read_file(path))) return *std::move(seed);
+  return fail(Code::corrupt, path.string() + " is missing",
+              "restore it from a backup: it is this machine's key to its network");
+}
+
+}  // namespace
+
 Result<std::unique_ptr<Member>> Member::join(const Identity& identity, const Config& config,
                                              const Paths& paths, const LocalDrivers& drivers) {
-  const auto seed = TRY(read_file(paths.daemon_seed()));
-  if (!seed) {
-    return fail(Code::corrupt, paths.daemon_seed().string() + " is missing",
-                "restore it from a backup: it is this machine's key to its network");
-  }
+  const std::string seed = TRY(seed_at(paths.daemon_seed()));
   std::error_code error;
   std::filesystem::create_directories(paths.step_journal().parent_path(), error);
   if (error) {
@@ -191,11 +227,11 @@ Result<std::unique_ptr<Member>> Member::join(const Identity& identity, const Con
   }
   NatsConfig nats;
   nats.urls = {nats_url(identity.store.epoch)};
-  nats.seed = *seed;
+  nats.seed = seed;
   nats.name = "ployzd@" + identity.machine.name;
   nats.inbox_prefix = inbox_prefix(identity.machine.id, NatsRole::daemon);
   auto member = std::make_unique<NatsMember>(
-      identity, config, paths, TRY(NatsConnection::open(std::move(nats))),
+      identity, config, paths, TRY(seed_at(paths.leaf_seed()).and_then(Nkey::from_seed)), TRY(NatsConnection::open(std::move(nats))),
       TRY(open_step_journal(paths.step_journal(), drivers.clock)),
       TRY(TcpTransfers::listen({.address = identity.machine.overlay_address,
                                 .port = config.zfs_transfer_port})),

@@ -10,6 +10,7 @@
 #include "engine/engine.h"
 #include "identity.h"
 #include "mesh/admissions.h"
+#include "mesh/roster_file.h"
 #include "model/config.h"
 #include "paths.h"
 #include "ports/clock.h"
@@ -42,7 +43,8 @@ struct LocalDrivers {
 class Member {
  public:
   // Connects in the background: with the store away the daemon still starts and says so when asked.
-  // `corrupt` or `denied`: keys or journal cannot be read.
+  // It then answers its peers too. `corrupt` or `denied`: keys or journal cannot be read;
+  // `unavailable`: a port on its overlay address is taken.
   [[nodiscard]] static Result<std::unique_ptr<Member>> join(const Identity& identity,
                                                             const Config& config,
                                                             const Paths& paths,
@@ -59,6 +61,10 @@ class Member {
   [[nodiscard]] virtual CommitLog& commits() = 0;
   [[nodiscard]] virtual KeyValue& records() = 0;
   [[nodiscard]] virtual MachineRpc& rpc() = 0;
+  // From machine to machine, with neither NATS nor the store: the commands of ports/peer_calls.h.
+  [[nodiscard]] virtual MachineRpc& peers() = 0;
+  // As last seen, for when the store does not answer. Never null; empty: none was ever seen.
+  [[nodiscard]] virtual RosterFile::Members last_seen() = 0;
   [[nodiscard]] virtual Transfers& transfers() = 0;
   [[nodiscard]] virtual Admissions& admissions() = 0;
   // What this machine says of itself, as its agent answers it to others.

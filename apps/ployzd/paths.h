@@ -17,6 +17,8 @@ struct Paths {
   [[nodiscard]] std::filesystem::path leaf_seed() const { return data / "keys/leaf.nk"; }
   [[nodiscard]] std::filesystem::path wireguard_key() const { return data / "keys/wireguard.key"; }
   [[nodiscard]] std::filesystem::path step_journal() const { return data / "agent/steps.sqlite"; }
+  // The members as last seen (mesh/roster_file.h).
+  [[nodiscard]] std::filesystem::path roster() const { return data / "agent/roster.json"; }
   // Archives of images while they are sent to other machines; files without names.
   [[nodiscard]] std::filesystem::path image_spool() const { return data / "agent/spool"; }
   // Of the server of an epoch of the store (unit::nats).

@@ -5,6 +5,7 @@
 
 #include "base/json.h"
 #include "cli/table.h"
+#include "ports/peer_calls.h"
 
 namespace ployz::cli {
 namespace {
@@ -65,6 +66,7 @@ constexpr NeededPort kPorts[] = {
     {7422, false, "", "ployz-nats", "NATS"},
     {51820, true, "*", "ployz-wireguard", "WireGuard"},
     {4319, false, "", "ployzd", "transfers"},
+    {kPeerPort, false, "", "ployzd", "commands between machines"},
     {53, true, "", "ployz-knot", "DNS"},
     {53, false, "", "ployz-knot", "DNS"},
 };

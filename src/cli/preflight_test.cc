@@ -80,6 +80,8 @@ TEST(Preflight, PortsInTheWay) {
   EXPECT_TRUE(one_about(tcp("0100007F:107E"), "TCP port 4222"));
   EXPECT_TRUE(tcp("0200000A:107E").empty());  // 10.0.0.2: not where ours listens
   EXPECT_TRUE(one_about(tcp("00000000:0035"), "TCP port 53"));
+  EXPECT_TRUE(one_about(tcp("00000000:10DF"), "TCP port 4319"));
+  EXPECT_TRUE(one_about(tcp("00000000:10E0"), "TCP port 4320"));
   EXPECT_TRUE(tcp("3500007F:0035").empty());  // systemd-resolved at 127.0.0.53
   const auto udp = problems([](auto& f) { f.udp = {"00000000:CA6C"}; });
   EXPECT_TRUE(one_about(udp, "UDP port 51820"));
