@@ -1,6 +1,7 @@
 // Reads what doctor looks at, and changes nothing. In this order (doctor/diagnose.h): members, the
 // machines' facts, commits and operations. Each has a bound, so that whoever is silent is named
-// within two seconds (product.md), and nobody is waited for longer.
+// within two seconds (product.md), and nobody is waited for longer. With the store away, who is a member
+// is what this machine saw last.
 #include <algorithm>
 #include <cstdlib>
 #include <format>
@@ -17,6 +18,8 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kStorePatience{700};     // for each of the readings, at least
 constexpr milliseconds kMachinePatience{1200};  // for all machines at once
+constexpr milliseconds kPeerPatience{1100};     // over the peer port, at the same time
+constexpr milliseconds kGrace{100};             // for an answer that is as good as there
 constexpr milliseconds kAllPatience{1900};      // what nobody else needed is left to the store
 constexpr size_t kDoctorOperations = 1000;
 constexpr size_t kDoctorHistory = 1000;  // commits of a namespace that may explain its datasets
@@ -103,6 +106,36 @@ Result<Histories> read_histories(CommitLog& commits, const std::set<NamespaceNam
   return histories;
 }
 
+// What came of asking the others' peer ports: in the order of the machines, this one's included.
+using Hellos = std::vector<Result<Json>>;
+
+// At the same time as over NATS, because who is silent there is known only when the time is up.
+std::future<Result<Hellos>> ask_peers(const std::shared_ptr<Member>& member,
+                                      const std::vector<Machine>& machines, Patience& patience) {
+  std::vector<MachineRpc::Call> calls;
+  for (const Machine& machine : machines) {
+    calls.push_back({{machine.id, Target::agent, std::string(kPeerHello)}, Json::object()});
+  }
+  return patience.ask<Hellos>([member, calls = std::move(calls)]() -> Result<Hellos> {
+    return member->peers().call_all(calls, kPeerPatience);
+  });
+}
+
+void hear_peers(std::future<Result<Hellos>> asked, milliseconds limit, ClusterView& view) {
+  const auto is_silent = [&](const MachineView& one) {
+    return !one.checkup && !one.answers_ping && one.machine.id != view.self;
+  };
+  if (!std::ranges::any_of(view.machines, is_silent)) return;
+  auto hellos = Patience::await<Hellos>(asked, limit);
+  if (!hellos) return;  // too many questions hang: nothing is said of it
+  for (size_t i = 0; i < view.machines.size(); ++i) {
+    MachineView& one = view.machines[i];
+    if (is_silent(one)) {
+      keep(std::move((*hellos)[i]).and_then(peer_hello_from_json), one.hello, one.peer_silent);
+    }
+  }
+}
+
 // This machine is asked without the network, so that it is known when that is what is broken.
 void ask_machines(const std::shared_ptr<Member>& member, const std::vector<Machine>& machines,
                   Patience& patience, ClusterView& view) {
@@ -116,12 +149,14 @@ void ask_machines(const std::shared_ptr<Member>& member, const std::vector<Machi
     calls.push_back({{machine.id, Target::agent, "ping"}, Json::object()});
     calls.push_back({{machine.id, Target::router, "status"}, Json::object()});
   }
+  const auto began = std::chrono::steady_clock::now();
+  auto hellos = ask_peers(member, machines, patience);
   auto answers = member->rpc().call_all(calls, kMachinePatience);
   for (size_t i = 0; i < machines.size(); ++i) {
     MachineView one;
     one.machine = machines[i];
     const bool self = one.machine.id == view.self;
-    keep(self ? Patience::await<Checkup>(here, milliseconds(100))
+    keep(self ? Patience::await<Checkup>(here, kGrace)
               : std::move(answers[3 * i]).and_then(checkup_from_json),
          one.checkup, one.silent);
     one.answers_ping = self || answers[3 * i + 1].has_value();
@@ -129,6 +164,17 @@ void ask_machines(const std::shared_ptr<Member>& member, const std::vector<Machi
          one.router_silent);
     view.machines.push_back(std::move(one));
   }
+  const auto elapsed = std::chrono::steady_clock::now() - began;
+  hear_peers(std::move(hellos), std::chrono::ceil<milliseconds>(kMachinePatience - elapsed) + kGrace,
+             view);
+}
+
+// The members as this machine saw them last; itself at the least.
+std::vector<Machine> last_seen(Member& member) {
+  std::vector<Machine> machines = *member.last_seen();
+  const Machine& self = member.identity().machine;
+  if (!std::ranges::contains(machines, self.id, &Machine::id)) machines.push_back(self);
+  return machines;
 }
 
 }  // namespace
@@ -146,10 +192,9 @@ Result<DoctorReport> Backend::doctor(const std::vector<std::string>& names) {
     view.members = std::move(roster->machines);
   } else {
     view.store_silent = std::move(roster).error();
-    view.members = {member->identity().machine};
+    view.members = last_seen(*member);
   }
-  // Without the store no name but this machine's is known.
-  const auto machines = view.store_silent ? view.members : TRY(chosen(view.members, names));
+  const auto machines = TRY(chosen(view.members, names));
   view.asked_at_ms = node_.drivers().clock.wall_ms();
   ask_machines(member, machines, patience_, view);
   view.answered_at_ms = node_.drivers().clock.wall_ms();

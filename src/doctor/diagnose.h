@@ -18,6 +18,7 @@
 #include "model/commit.h"
 #include "model/machine.h"
 #include "model/operation.h"
+#include "ports/peer_calls.h"
 #include "ports/router_status.h"
 
 namespace ployz {
@@ -41,6 +42,9 @@ struct MachineView {
   std::optional<Checkup> checkup;
   std::optional<Error> silent;  // when there is none: why
   bool answers_ping = false;    // its agent did, whether or not all of its parts do
+  // Of a machine that is silent over NATS, what came of asking its peer port; neither: not asked.
+  std::optional<PeerHello> hello;
+  std::optional<Error> peer_silent;
   std::optional<RouterStatus> router;
   std::optional<Error> router_silent;
 };
@@ -59,7 +63,7 @@ struct ClusterView {
   uint64_t answered_at_ms = 0;  // when the last of them had answered
   std::optional<Error> store_silent;  // then what follows is what was known without it
   uint64_t epoch = 0;                 // that the store says; 0: unknown
-  std::vector<Machine> members;
+  std::vector<Machine> members;  // with the store silent: as this machine saw them last
   std::vector<MachineView> machines;  // of those that were to be looked at
   bool whole = true;                  // all of them
   std::map<NamespaceName, CommitEntry> newest;  // tombstones too

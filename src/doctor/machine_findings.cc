@@ -29,6 +29,43 @@ std::string tunnel_text(const ClusterView& view, const Machine& silent) {
   return std::format("; last handshake with it {} ago", duration_text(*peer->handshake_age_ms));
 }
 
+// What the one who asks knows the store's epoch as; 0: unknown.
+uint64_t our_epoch(const ClusterView& view) {
+  const MachineView* self = view_of(view, view.self);
+  return view.epoch != 0 || self == nullptr || !self->checkup ? view.epoch : self->checkup->epoch;
+}
+
+// It answers on its peer port, which needs no NATS.
+void say_alive(const ClusterView& view, const MachineView& machine, Findings& findings) {
+  const PeerHello& hello = *machine.hello;
+  const bool stores = machine.machine.stores;
+  std::string what;
+  if (!hello.connected) {
+    what = std::format("is alive, but {}: NATS does not answer there",
+                       stores ? "without its store" : "cut off from the store");
+  } else if (view.store_silent && !stores) {
+    what = "is alive; more cannot be asked while the store does not answer";
+  } else {
+    what = std::format("is alive{}: NATS answers there, but nothing of it arrives here",
+                       stores ? "" : ", but cut off from the store");
+  }
+  const uint64_t ours = our_epoch(view);
+  const bool elsewhere = ours != 0 && hello.epoch != ours;
+  if (elsewhere) {
+    what += std::format("; it knows epoch {} of the store, and this machine epoch {}", hello.epoch,
+                        ours);
+  }
+  const bool explained = view.store_silent && !stores && hello.connected && !elsewhere;
+  findings.on_it(explained ? Severity::warning : Severity::error, "machine", std::move(what),
+                 "systemctl status ployz-nats ployz-wireguard");
+}
+
+// ", nor on its peer port (…)".
+std::string peer_port_text(const MachineView& machine) {
+  if (!machine.peer_silent) return "";
+  return std::format(", nor on its peer port ({})", machine.peer_silent->message);
+}
+
 void say_silent(const ClusterView& view, const MachineView& machine, Findings& findings) {
   const Error error = machine.silent.value_or(
       Error{Code::unavailable, Effect::none, "nothing is known of it", "", {}});
@@ -40,10 +77,18 @@ void say_silent(const ClusterView& view, const MachineView& machine, Findings& f
     findings.on_it(Severity::error, "machine",
                    "its daemon answers, but not all of its parts do: " + error.message,
                    "journalctl -u ployzd -u docker -n 50");
+  } else if (machine.hello) {
+    say_alive(view, machine, findings);
+  } else if (machine.peer_silent && machine.peer_silent->code == Code::denied) {
+    findings.on_it(Severity::error, "machine",
+                   "is alive, but does not take this machine for a member: " +
+                       machine.peer_silent->message,
+                   "ployzctl machine ls");
   } else {
     findings.on_it(
         Severity::error, "machine",
-        std::format("does not answer: {}{}", error.message, tunnel_text(view, machine.machine)),
+        std::format("does not answer{}: {}{}", peer_port_text(machine), error.message,
+                    tunnel_text(view, machine.machine)),
         "systemctl status ployzd ployz-nats ployz-wireguard");
   }
 }

@@ -1,7 +1,7 @@
 """doctor: a healthy cluster has no findings; what is broken is named with the command that mends it."""
 import time
 
-from lab import web
+from lab import run, web
 
 IMAGE = "ployz-samples/web:1"
 # Product.md: whoever is silent is named within two seconds; the rest is starting two programs on a
@@ -133,9 +133,53 @@ def test_a_store_that_stands_still_is_named_in_time(cluster):
     cluster.pause()
     try:
         answer = timed(second)
-        found = the_only(answer, "store", "", "error")
-        assert answer.code == 1 and second.name in found["what"], answer
-        assert answer.json["machines"] == [second.name]
+        assert answer.code == 1 and second.name in about_the_store(answer)["what"], answer
+        assert answer.json["machines"] == [m.name for m in cluster.all()]
+        first, third = (of_machine(answer, m.name) for m in (cluster.machine(1), cluster.machine(3)))
+        assert "does not answer" in first["what"] and "peer port" in first["what"], answer
+        assert third["severity"] == "warning" and "is alive" in third["what"], answer
     finally:
         cluster.unpause()
     cluster.wait(lambda: is_healthy(cluster), "the store to be well again")
+
+
+def about_the_store(answer):
+    (found,) = [f for f in problems(answer) if f["topic"] == "store"]
+    return found
+
+
+def of_machine(answer, name):
+    (found,) = [f for f in problems(answer) if (f["topic"], f["machine"]) == ("machine", name)]
+    return found
+
+
+def test_over_the_peer_port_a_store_machine_is_alive_without_its_store(cluster):
+    """Also to a daemon that started while the store was away: it knows the others from its file."""
+    first, second = cluster.machine(1), cluster.machine(2)
+    first.sh("systemctl stop ployz-nats")
+    try:
+        for starts_anew in (False, True):
+            if starts_anew:
+                second.sh("systemctl restart ployzd")
+            cluster.wait(lambda: second.ctl("doctor").code == 1, "the daemon to answer")
+            answer = timed(second)
+            found = of_machine(answer, first.name)
+            assert answer.code == 1 and "alive, but without its store" in found["what"], answer
+            assert (found["severity"], found["run_on"]) == ("error", first.name)
+            assert found["run"].startswith("systemctl status ployz-nats")
+            assert "is alive" in of_machine(answer, cluster.machine(3).name)["what"], answer
+            assert about_the_store(answer)
+    finally:
+        first.sh("systemctl start ployz-nats")
+    cluster.wait(lambda: is_healthy(cluster), "the store to be well again")
+
+
+def test_the_peer_port_is_for_the_overlay(cluster):
+    """Nobody outside reaches it: it is bound to the overlay's address, which no packet from outside
+    may name."""
+    for machine in cluster.all():
+        listening = machine.sh("ss -Hltn 'sport = :4320' | awk '{print $4}'").stdout.split()
+        assert len(listening) == 1 and listening[0].startswith("10.101."), listening
+        reached = run("timeout", "2", "bash", "-c", f"exec 3<>/dev/tcp/{machine.address}/4320",
+                      check=False)
+        assert reached.returncode != 0, reached
