@@ -1,7 +1,7 @@
 // Reads what doctor looks at, and changes nothing. In this order (doctor/diagnose.h): members, the
 // machines' facts, commits and operations. Each has a bound, so that whoever is silent is named
-// within two seconds (product.md), and nobody is waited for longer. With the store away, who is a member
-// is what this machine saw last.
+// within two seconds (product.md), and nobody is waited for longer. With the store away, who is a
+// member is what this machine saw last.
 #include <algorithm>
 #include <cstdlib>
 #include <format>
@@ -165,8 +165,8 @@ void ask_machines(const std::shared_ptr<Member>& member, const std::vector<Machi
     view.machines.push_back(std::move(one));
   }
   const auto elapsed = std::chrono::steady_clock::now() - began;
-  hear_peers(std::move(hellos), std::chrono::ceil<milliseconds>(kMachinePatience - elapsed) + kGrace,
-             view);
+  hear_peers(std::move(hellos),
+             std::chrono::ceil<milliseconds>(kMachinePatience - elapsed) + kGrace, view);
 }
 
 // The members as this machine saw them last; itself at the least.

@@ -8,8 +8,8 @@
 
 #include <sys/types.h>
 
-#include "drivers/nats/connection.h"
 #include "base/nkey.h"
+#include "drivers/nats/connection.h"
 #include "drivers/nats/server_config.h"
 #include "model/machine.h"
 

@@ -134,8 +134,7 @@ bool is_user_public_key(std::string_view text) {
   return bytes && bytes->size() == kPublicBytes - 2 && (*bytes)[0] == kUserPrefix;
 }
 
-bool is_signed_by(std::string_view public_key, std::string_view bytes,
-                  std::string_view signature) {
+bool is_signed_by(std::string_view public_key, std::string_view bytes, std::string_view signature) {
   if (public_key.size() > 64 || signature.size() != crypto_sign_BYTES) return false;
   const auto key = decode(public_key);
   if (!key || key->size() != kPublicBytes - 2 || (*key)[0] != kUserPrefix) return false;

@@ -1,13 +1,13 @@
 #include "base/tcp.h"
 
+#include <cerrno>
+#include <charconv>
+#include <format>
+
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
-
-#include <cerrno>
-#include <charconv>
-#include <format>
 
 namespace ployz {
 namespace {
@@ -87,7 +87,8 @@ void set_stream_options(const Fd& socket, std::chrono::milliseconds silence) {
   set(socket, IPPROTO_TCP, TCP_KEEPIDLE, std::max(1, seconds / 3));
   set(socket, IPPROTO_TCP, TCP_KEEPINTVL, std::max(1, seconds / 6));
   set(socket, IPPROTO_TCP, TCP_KEEPCNT, 4);
-  // No TCP_USER_TIMEOUT: it also ends a connection whose reader is merely slow (its window is zero).
+  // No TCP_USER_TIMEOUT: it also ends a connection whose reader is merely slow (its window is
+  // zero).
 }
 
 Result<Fd> connect_tcp(const std::string& address, Deadline deadline, const StopFd& stop,

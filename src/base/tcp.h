@@ -1,4 +1,5 @@
-// TCP sockets between machines: addresses, options, and waits that have a deadline and can be stopped.
+// TCP sockets between machines: addresses, options, and waits that have a deadline and can be
+// stopped.
 #pragma once
 
 #include <chrono>

@@ -70,7 +70,8 @@ TEST_F(Diagnose, ASilentMachineThatAnswersItsPeers) {
   m2.checkup.reset();
   m2.router.reset();
   m2.answers_ping = false;
-  m2.silent = Error{Code::unavailable, Effect::none, "ployzd of machine m2 does not answer", "", {}};
+  m2.silent =
+      Error{Code::unavailable, Effect::none, "ployzd of machine m2 does not answer", "", {}};
   const std::string run = "systemctl status ployz-nats ployz-wireguard";
   m2.hello = PeerHello{m2.machine.id, "lab", 1, "1.0", false};
   expect(Severity::error, "machine", "m2",
@@ -78,10 +79,11 @@ TEST_F(Diagnose, ASilentMachineThatAnswersItsPeers) {
   EXPECT_FALSE(the_finding().what.contains("epoch"));
   m2.hello->connected = true;
   m2.hello->epoch = 2;
-  expect(Severity::error, "machine", "m2",
-         "is alive, but cut off from the store: NATS answers there, but nothing of it arrives here; "
-         "it knows epoch 2 of the store, and this machine epoch 1",
-         run, "m2");
+  expect(
+      Severity::error, "machine", "m2",
+      "is alive, but cut off from the store: NATS answers there, but nothing of it arrives here; "
+      "it knows epoch 2 of the store, and this machine epoch 1",
+      run, "m2");
   m2.hello->epoch = 1;
   m2.machine.stores = true;
   m2.hello->connected = false;
@@ -89,15 +91,16 @@ TEST_F(Diagnose, ASilentMachineThatAnswersItsPeers) {
          "is alive, but without its store: NATS does not answer there", run, "m2");
   m2.hello.reset();
   m2.peer_silent = Error{Code::unavailable, Effect::none, "connection refused", "", {}};
-  expect(Severity::error, "machine", "m2",
-         "does not answer, nor on its peer port (connection refused): ployzd of machine m2 does not",
-         "systemctl status ployzd ployz-nats ployz-wireguard", "m2");
+  expect(
+      Severity::error, "machine", "m2",
+      "does not answer, nor on its peer port (connection refused): ployzd of machine m2 does not",
+      "systemctl status ployzd ployz-nats ployz-wireguard", "m2");
   m2.peer_silent->code = Code::denied;
   expect(Severity::error, "machine", "m2", "is alive, but does not take this machine for a member",
          "ployzctl machine ls", "m2");
 }
 
-// With the store away that somebody cannot be looked at is no news; that he is alive, or is not, is.
+// With the store away it is no news that somebody cannot be looked at, but that he is alive is.
 TEST_F(Diagnose, WhoAnswersHisPeersWhileTheStoreIsAway) {
   view.store_silent = Error{Code::timeout, Effect::none, "no answer in 700 ms", "", {}};
   view.epoch = 0;

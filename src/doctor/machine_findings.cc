@@ -80,16 +80,15 @@ void say_silent(const ClusterView& view, const MachineView& machine, Findings& f
   } else if (machine.hello) {
     say_alive(view, machine, findings);
   } else if (machine.peer_silent && machine.peer_silent->code == Code::denied) {
-    findings.on_it(Severity::error, "machine",
-                   "is alive, but does not take this machine for a member: " +
-                       machine.peer_silent->message,
-                   "ployzctl machine ls");
-  } else {
     findings.on_it(
         Severity::error, "machine",
-        std::format("does not answer{}: {}{}", peer_port_text(machine), error.message,
-                    tunnel_text(view, machine.machine)),
-        "systemctl status ployzd ployz-nats ployz-wireguard");
+        "is alive, but does not take this machine for a member: " + machine.peer_silent->message,
+        "ployzctl machine ls");
+  } else {
+    findings.on_it(Severity::error, "machine",
+                   std::format("does not answer{}: {}{}", peer_port_text(machine), error.message,
+                               tunnel_text(view, machine.machine)),
+                   "systemctl status ployzd ployz-nats ployz-wireguard");
   }
 }
 

@@ -1,6 +1,7 @@
 // What machines ask each other over the peer port (drivers/peer), which needs neither NATS nor the
-// store: the wire form of its commands, all of the agent target. Each is answered from what the machine
-// has at hand, so that it answers while its store is away. Anything else is `unsupported` there.
+// store: the wire form of its commands, all of the agent target. Each is answered from what the
+// machine has at hand, so that it answers while its store is away. Anything else is `unsupported`
+// there.
 #pragma once
 
 #include <cstdint>

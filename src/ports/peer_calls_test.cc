@@ -26,8 +26,8 @@ TEST(PeerCalls, AHelloIsReadStrictly) {
     EXPECT_FALSE(peer_hello_from_json(other)) << key;
   }
   EXPECT_FALSE(peer_hello_from_json(Json::array()));
-  EXPECT_FALSE(peer_hello_from_json({{"machine", ""}, {"network", "lab"}, {"epoch", 1},
-                                     {"version", ""}, {"connected", true}}));
+  EXPECT_FALSE(peer_hello_from_json(
+      {{"machine", ""}, {"network", "lab"}, {"epoch", 1}, {"version", ""}, {"connected", true}}));
 }
 
 }  // namespace

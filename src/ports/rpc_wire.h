@@ -1,8 +1,8 @@
 // The wire form of commands to machines, version kRpcVersion:
 //   request {"version":1,"body":…}
 //   reply   {"version":1,"ok":…} or {"version":1,"error":{"code",…}} (base/json.h)
-// Over NATS on subject ployz.rpc.<machine>.<agent|router>.<command>; the peer port has the address in
-// an envelope of its own (drivers/peer/peer_wire.h) and replies of this form.
+// Over NATS on subject ployz.rpc.<machine>.<agent|router>.<command>; the peer port has the address
+// in an envelope of its own (drivers/peer/peer_wire.h) and replies of this form.
 #pragma once
 
 #include <string>

@@ -48,8 +48,8 @@ class PeerRpcReal : public testing::Test {
   }
   // What m1 sends to m2 for this body.
   peer_wire::Envelope envelope(const std::string& server_nonce, const std::string& body) {
-    return {"lab", MachineId("m1"), kM2, server_nonce, peer_wire::random_nonce(), body.size(),
-            sha256_digest(body)};
+    return {"lab",       MachineId("m1"),    kM2, server_nonce, peer_wire::random_nonce(),
+            body.size(), sha256_digest(body)};
   }
   static Code code_of(const Result<std::string>& reply) {
     if (!reply) return reply.error().code;
@@ -211,7 +211,9 @@ TEST_F(PeerRpcReal, GarbageEndsTheConnectionAndNothingElse) {
     visitor.send_head(json);
     EXPECT_TRUE(visitor.closes());
   }
-  { Visitor hangs_up; }
+  {
+    Visitor hangs_up;
+  }
   EXPECT_EQ(handled_, 0);
   expect_served();
 }
@@ -286,8 +288,7 @@ TEST_F(PeerRpcReal, NobodyListensIsSaidInMilliseconds) {
 
 TEST_F(PeerRpcReal, WhoIsNotKnownOrCannotBeDialedIsUnavailable) {
   start();
-  const Error unknown =
-      refused(world_->config(1), {MachineId("m9"), Target::agent, "step"});
+  const Error unknown = refused(world_->config(1), {MachineId("m9"), Target::agent, "step"});
   EXPECT_EQ(unknown.code, Code::unavailable);
   EXPECT_TRUE(unknown.message.contains("m9")) << unknown.message;
   PeerConfig down = world_->config(1);  // its tunnel is

@@ -1,5 +1,5 @@
-// The MachineRpc contract over a real nats-server, with the users a machine really has, and over the
-// peer port.
+// The MachineRpc contract over a real nats-server, with the users a machine really has, and over
+// the peer port.
 #include <map>
 
 #include "contract/machine_rpc_contract.h"

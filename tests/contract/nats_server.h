@@ -25,9 +25,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/nkey.h"
 #include "drivers/nats/connection.h"
 #include "drivers/nats/key_value.h"
-#include "base/nkey.h"
 #include "drivers/nats/server_config.h"
 #include "drivers/nats/streams.h"
 

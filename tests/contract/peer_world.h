@@ -1,4 +1,5 @@
-// Machines "m1", "m2" and "m3" that speak over the peer port, each on a loopback address of its own.
+// Machines "m1", "m2" and "m3" that speak over the peer port, each on a loopback address of its
+// own.
 #pragma once
 
 #include <array>
@@ -54,9 +55,7 @@ class PeerRpcWorld : public MachineRpcWorld {
   static std::string address(int number) {
     return std::format("127.{}.{}.{}", 1 + ::getpid() / 250 % 250, ::getpid() % 250, number);
   }
-  static std::string where(int number) {
-    return std::format("{}:{}", address(number), kPeerPort);
-  }
+  static std::string where(int number) { return std::format("{}:{}", address(number), kPeerPort); }
   PeerConfig config(int number) {
     return {.network = "lab",
             .self = MachineId(std::format("m{}", number)),

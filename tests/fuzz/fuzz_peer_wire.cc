@@ -1,5 +1,6 @@
 // What anybody on the overlay may send to the peer port, and what a peer may answer: the first byte
-// says which reader gets the rest. An envelope that is accepted is the same after being written again.
+// says which reader gets the rest. An envelope that is accepted is the same after being written
+// again.
 #include "base/check.h"
 #include "drivers/peer/peer_wire.h"
 #include "ports/peer_calls.h"

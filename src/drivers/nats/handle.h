@@ -8,10 +8,10 @@
 
 #include <nats/nats.h>
 
+#include "base/nkey.h"
 #include "base/result.h"
 #include "drivers/nats/connection.h"
 #include "drivers/nats/message.h"
-#include "base/nkey.h"
 
 namespace ployz {
 

@@ -3,8 +3,8 @@
 #include <exception>
 #include <format>
 
-#include "ports/rpc_wire.h"
 #include "base/worker_pool.h"
+#include "ports/rpc_wire.h"
 
 namespace ployz {
 namespace {

@@ -1,11 +1,11 @@
 #include "drivers/peer/peer_door.h"
 
-#include <sys/socket.h>
-
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <format>
+
+#include <sys/socket.h>
 
 #include "base/tcp.h"
 #include "ports/rpc_wire.h"
@@ -17,11 +17,13 @@ using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
 constexpr int kAcceptedAtOnce = 16;
-// Whoever was sent away has this long to read why. Closed at once, with bytes of the visitor unread,
-// the socket would be reset, and the reason lost.
+// Whoever was sent away has this long to read why. Closed at once, with bytes of the visitor
+// unread, the socket would be reset, and the reason lost.
 constexpr milliseconds kLeaving{2000};
 
-std::string host_of(const std::string& address) { return address.substr(0, address.find(':')); }
+std::string host_of(const std::string& address) {
+  return address.substr(0, address.find(':'));
+}
 
 }  // namespace
 
@@ -123,8 +125,8 @@ void PeerDoor::attend(Visitor& visitor) {
 }
 
 void PeerDoor::receive(Visitor& visitor) {
-  auto sealed = peer_wire::decode_envelope(
-      std::string_view(visitor.bytes).substr(peer_wire::kLengthBytes));
+  auto sealed =
+      peer_wire::decode_envelope(std::string_view(visitor.bytes).substr(peer_wire::kLengthBytes));
   if (!sealed) {  // no question, so there is nothing to answer
     log(visitor, sealed.error().message);
     visitor.gone = true;
@@ -172,9 +174,8 @@ Status PeerDoor::judge(const peer_wire::SignedEnvelope& sealed, const Visitor& v
 void PeerDoor::send_away(Visitor& visitor, const Error& error) {
   log(visitor, error.message);
   const int socket = visitor.asked->socket.get();
-  const std::string reply = peer_wire::encode_reply(visitor.asked->envelope,
-                                                    rpc_wire::encode_reply(fail(error)),
-                                                    config_.key);
+  const std::string reply = peer_wire::encode_reply(
+      visitor.asked->envelope, rpc_wire::encode_reply(fail(error)), config_.key);
   // It fits any send buffer.
   (void)::send(socket, reply.data(), reply.size(), MSG_NOSIGNAL);
   ::shutdown(socket, SHUT_WR);

@@ -1,7 +1,7 @@
-// The served side of the peer port up to the moment in which a request is known to be a member's: one
-// thread accepts, greets, reads envelopes and checks them, whatever the visitors do. A visitor costs a
-// descriptor and kMaxPeerHead bytes, for PeerConfig::greeting_timeout at the most, and there are at most
-// max_visitors of them.
+// The served side of the peer port up to the moment in which a request is known to be a member's:
+// one thread accepts, greets, reads envelopes and checks them, whatever the visitors do. A visitor
+// costs a descriptor and kMaxPeerHead bytes, for PeerConfig::greeting_timeout at the most, and
+// there are at most max_visitors of them.
 #pragma once
 
 #include <functional>
@@ -39,11 +39,11 @@ class PeerDoor {
   struct Visitor {
     std::shared_ptr<Asked> asked;
     std::string address;
-    bool known = false;     // a member has this address, which proves nothing
-    bool leaving = false;   // was sent away, and reads why
+    bool known = false;    // a member has this address, which proves nothing
+    bool leaving = false;  // was sent away, and reads why
     bool gone = false;
     std::string nonce;
-    std::string bytes;      // of its envelope, as far as it has come
+    std::string bytes;  // of its envelope, as far as it has come
     Deadline until;
   };
 
@@ -54,8 +54,7 @@ class PeerDoor {
   void attend(Visitor& visitor);
   // The whole envelope has come.
   void receive(Visitor& visitor);
-  [[nodiscard]] Status judge(const peer_wire::SignedEnvelope& sealed,
-                             const Visitor& visitor) const;
+  [[nodiscard]] Status judge(const peer_wire::SignedEnvelope& sealed, const Visitor& visitor) const;
   void send_away(Visitor& visitor, const Error& error);
   void log(const Visitor& visitor, std::string_view why) const;
 

@@ -13,8 +13,7 @@ namespace {
 
 // The payload of the next frame.
 Result<std::string> receive_frame(const Fd& socket, Deadline deadline, const StopFd& stop) {
-  const std::string head =
-      TRY(receive_exactly(socket, peer_wire::kLengthBytes, deadline, stop));
+  const std::string head = TRY(receive_exactly(socket, peer_wire::kLengthBytes, deadline, stop));
   return receive_exactly(socket, TRY(peer_wire::frame_length(head)), deadline, stop);
 }
 
@@ -26,8 +25,8 @@ Error unasked(Error error, std::string_view what) {
   return std::move(error).at(what);
 }
 
-// Of an error after that, when nobody knows. A connection that ends without a reply is what it is to
-// wait in vain, only sooner.
+// Of an error after that, when nobody knows. A connection that ends without a reply is what it is
+// to wait in vain, only sooner.
 Error unanswered(Error error, std::string_view what) {
   error.effect = Effect::unknown;
   if (error.code == Code::unavailable) {
@@ -44,8 +43,7 @@ Error unanswered(Error error, std::string_view what) {
 Result<std::string> receive_reply(const Fd& socket, const peer_wire::Envelope& asked,
                                   const std::string& public_key, Deadline deadline,
                                   const StopFd& stop) {
-  const auto head =
-      TRY(peer_wire::decode_reply_head(TRY(receive_frame(socket, deadline, stop))));
+  const auto head = TRY(peer_wire::decode_reply_head(TRY(receive_frame(socket, deadline, stop))));
   if (!peer_wire::is_signed_by(head, asked, public_key)) {
     return fail(Code::corrupt, "its reply is not signed with its key");
   }
@@ -64,15 +62,11 @@ Result<Json> converse(const PeerConfig& config, const Fd& socket, const Machine&
   auto nonce = receive_frame(socket, greeted, stop).and_then(peer_wire::decode_hello);
   if (!nonce) return fail(unasked(std::move(nonce).error(), what));
 
-  const peer_wire::Envelope envelope{config.network,
-                                     config.self,
-                                     to,
-                                     std::move(*nonce),
-                                     peer_wire::random_nonce(),
-                                     body.size(),
-                                     sha256_digest(body)};
-  const Status sent = send_exactly(socket, peer_wire::encode_envelope(envelope, config.key) + body,
-                                   deadline, stop);
+  const peer_wire::Envelope envelope{
+      config.network, config.self,        to, std::move(*nonce), peer_wire::random_nonce(),
+      body.size(),    sha256_digest(body)};
+  const Status sent =
+      send_exactly(socket, peer_wire::encode_envelope(envelope, config.key) + body, deadline, stop);
   // Sent or not: who was refused is told so before all of it is read.
   auto reply = receive_reply(socket, envelope, peer.nats_public_key, deadline, stop);
   if (reply) return rpc_wire::decode_reply(*reply);
@@ -88,9 +82,9 @@ Result<Json> exchange(const PeerConfig& config, const RpcAddress& to, const Json
   TRY(rpc_wire::subject(to));
   const std::string body = rpc_wire::encode_request(request);
   if (body.size() > peer_wire::kMaxPeerRequest) {
-    return fail(Code::invalid, std::format("a request of {} bytes to machine {}; at most {} are taken",
-                                           body.size(), to.machine.str(),
-                                           peer_wire::kMaxPeerRequest));
+    return fail(Code::invalid,
+                std::format("a request of {} bytes to machine {}; at most {} are taken",
+                            body.size(), to.machine.str(), peer_wire::kMaxPeerRequest));
   }
   const PeerMembers members = config.members();
   const Machine* peer = find_member(*members, to.machine);
@@ -101,7 +95,7 @@ Result<Json> exchange(const PeerConfig& config, const RpcAddress& to, const Json
   }
   const std::string where = std::format("{}:{}", peer->overlay_address, config.port);
   auto socket = connect_tcp(where, std::min(deadline, deadline_in(config.greeting_timeout)),
-                                  StopFd{std::stop_token{}}, config.address);
+                            StopFd{std::stop_token{}}, config.address);
   const std::string what = std::format("ployzd of machine {} at {}", to.machine.str(), where);
   if (!socket) return fail(std::move(socket).error().at(what + " does not answer"));
   set_stream_options(*socket, config.body_timeout);

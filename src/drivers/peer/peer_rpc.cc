@@ -131,8 +131,8 @@ void PeerRpc::answer(Service& service, PeerDoor::Asked& asked) const {
 Result<Json> PeerRpc::handle(Service& service, PeerDoor::Asked& asked) const {
   const peer_wire::Envelope& envelope = asked.envelope;
   const StopFd stop(service.stop.get_token());
-  const std::string bytes = TRY(receive_exactly(asked.socket, envelope.size,
-                                                deadline_in(config_.body_timeout), stop));
+  const std::string bytes =
+      TRY(receive_exactly(asked.socket, envelope.size, deadline_in(config_.body_timeout), stop));
   if (sha256_digest(bytes) != envelope.digest) {
     return fail(Code::corrupt, "the request does not match its digest");
   }

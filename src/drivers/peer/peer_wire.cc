@@ -56,9 +56,10 @@ Result<Json> decode(std::string_view text, std::string_view what) {
   const auto version = get_uint(*json, "version");
   if (!version) return corrupt(what);
   if (*version == kVersion) return std::move(*json);
-  return fail(Code::unsupported,
-              std::format("version {} of the peer port; this machine speaks {}", *version, kVersion),
-              "update the older of the two machines");
+  return fail(
+      Code::unsupported,
+      std::format("version {} of the peer port; this machine speaks {}", *version, kVersion),
+      "update the older of the two machines");
 }
 
 Json to_json(const Envelope& envelope) {
@@ -80,9 +81,8 @@ std::string signed_text(const Envelope& envelope) {
 }
 
 std::string signed_text(const ReplyHead& head, const Envelope& asked) {
-  return "ployz peer reply 1\n" + to_text({{"asked", to_json(asked)},
-                                           {"size", head.size},
-                                           {"digest", head.digest}});
+  return "ployz peer reply 1\n" +
+         to_text({{"asked", to_json(asked)}, {"size", head.size}, {"digest", head.digest}});
 }
 
 Result<Envelope> envelope_from_json(const Json& json) {

@@ -11,8 +11,8 @@
 //
 // What is signed begins with a text of its own, so that no signature of one kind, nor one that NATS
 // asks for with the same key, passes for another. The envelope's is over all of its fields, the
-// server's nonce among them, so that it is good on one connection; the reply's over the whole envelope
-// and the reply's digest, so that it answers one request.
+// server's nonce among them, so that it is good on one connection; the reply's over the whole
+// envelope and the reply's digest, so that it answers one request.
 #pragma once
 
 #include <cstdint>

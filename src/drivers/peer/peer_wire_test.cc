@@ -23,7 +23,9 @@ Envelope envelope() {
           sha256_digest("{}")};
 }
 
-std::string payload(const std::string& frame) { return frame.substr(kLengthBytes); }
+std::string payload(const std::string& frame) {
+  return frame.substr(kLengthBytes);
+}
 
 // What other versions of this program send and expect. Signatures of ed25519 are deterministic.
 constexpr std::string_view kHello = R"({"nonce":"NONCE","version":1})";
@@ -105,11 +107,18 @@ TEST(PeerWire, AReplyAnswersOneEnvelope) {
 
 TEST(PeerWire, GarbageIsRefused) {
   const std::string good = payload(encode_envelope(envelope(), key_of(1)));
-  for (const auto& [part, instead] : std::vector<std::pair<std::string, std::string>>{
-           {"\"m1\"", "\"m 1\""}, {"\"lab\"", "\"LAB\\n\""},    {"\"agent\"", "\"nobody\""},
-           {"sha256:", "sha1:"},  {"\"size\":2", "\"size\":-1"}, {"aaaa", "aaag"},
-           {"bbbb", ""},          {"\"peer_hello\"", "\"a.b\""}, {"\"m2\"", "\"*\""},
-           {"\"m2\"", "2"},       {"\"signature\"", "\"sig\""}}) {
+  for (const auto& [part, instead] :
+       std::vector<std::pair<std::string, std::string>>{{"\"m1\"", "\"m 1\""},
+                                                        {"\"lab\"", "\"LAB\\n\""},
+                                                        {"\"agent\"", "\"nobody\""},
+                                                        {"sha256:", "sha1:"},
+                                                        {"\"size\":2", "\"size\":-1"},
+                                                        {"aaaa", "aaag"},
+                                                        {"bbbb", ""},
+                                                        {"\"peer_hello\"", "\"a.b\""},
+                                                        {"\"m2\"", "\"*\""},
+                                                        {"\"m2\"", "2"},
+                                                        {"\"signature\"", "\"sig\""}}) {
     std::string text = good;
     const size_t at = text.find(part);
     ASSERT_NE(at, std::string::npos) << part;
