@@ -53,19 +53,28 @@ def test_a_machine_is_not_thrown_away_by_accident(lab):
     assert lab.ctl("machine", "init", "root@192.0.2.1.invalid").code != 0
 
 
+def peer_port(machine):
+    """Who listens where machines ask each other without the store."""
+    return machine.sh("ss -Hltn 'sport = :4320'").stdout.split()
+
+
 def test_stop_and_start(lab):
     assert lab.deploy(web()).code == 0
     refused = lab.ctl("mesh", "stop")
     assert refused.code == 3 and "--force" in refused.error["hint"], refused
+    assert peer_port(lab)
     assert lab.ctl("mesh", "stop", "--force").outcome == "stopped"
     try:
+        assert not peer_port(lab)
         assert lab.ctl("mesh", "stop", "--force").outcome == "unchanged"
         lab.kill("ployzd")  # it stays stopped over a restart of the daemon
         lab.wait(lambda: lab.ctl("status").code == 0, "the daemon to answer")
         stopped = lab.ctl("ps")
         assert stopped.code == 3 and "mesh start" in stopped.error["hint"], stopped
+        assert not peer_port(lab)
     finally:
         assert lab.ctl("mesh", "start").outcome == "started"
+    assert peer_port(lab)
     assert lab.must("mesh", "ready").json["ready"]
     lab.wait(lambda: lab.version("shop.example.com") == 1, "the gateway to serve again")
 
