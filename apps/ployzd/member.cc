@@ -62,8 +62,9 @@ class NatsMember final : public Member {
         keeper_({identity_.machine.id},
                 {records_, drivers.overlay, &users_, drivers.clock, warn, &last_seen_}),
         mesh_(identity_.machine.id, {keeper_, drivers.echo, drivers.prober, drivers.executor}),
-        store_(paths, {*connection_, rpc_, drivers.units, drivers.clock,
-                       [this] { return this->identity(); }}) {}
+        store_(paths, {*connection_, rpc_, peers_, drivers.units, drivers.clock,
+                       [this] { return this->identity(); },
+                       [this] { return last_seen_.members(); }}) {}
 
   Status serve() {
     start_mirrors();
@@ -138,9 +139,10 @@ class NatsMember final : public Member {
   // question to the store.
   Result<Json> answer_peer(const std::string& command) {
     if (command == kPeerHello) {
-      return to_json(PeerHello{identity_.machine.id, identity_.network, identity_.epoch,
+      return to_json(PeerHello{identity_.machine.id, identity_.network, identity().store.epoch,
                                std::string(version()), connection_->connected()});
     }
+    if (command == kStorePlace) return to_json(identity().store);
     return fail(Code::unsupported,
                 std::format("machine {} does not answer '{}' on its peer port",
                             identity_.machine.name, command));

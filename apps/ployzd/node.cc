@@ -74,7 +74,10 @@ Status Node::go_over(Member& member, const StoreEpoch& next) {
   const std::unique_lock lock(changing_, std::try_to_lock);
   if (!lock) return fail(Code::unavailable, "this machine is changing in another way");
   const Identity former = member.identity();
-  const Roster roster = TRY(read_roster(member.records()));  // frozen, so as the next store has it
+  // Frozen, so as the next store has it. Where it is out of reach, as it was seen last: then others are
+  // ahead, and what differs comes with the next store's own records.
+  Roster roster{*member.last_seen(), {}};
+  if (auto stored = read_roster(member.records())) roster = *std::move(stored);
   Identity identity = former;
   identity.store = next;
   identity.machine.stores = identity.has_store();

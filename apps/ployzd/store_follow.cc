@@ -5,6 +5,7 @@
 
 #include "drivers/nats/key_value.h"
 #include "mesh/roster.h"
+#include "ports/peer_calls.h"
 #include "store_host.h"
 
 namespace ployz {
@@ -50,7 +51,11 @@ void StoreHost::run(const std::stop_token& stop) {
 // What is in the store decides; whether word of it came, or a deadline has passed, does not matter.
 Status StoreHost::look(const std::stop_token& stop) {
   if (stop.stop_requested()) return {};
-  const auto newest = TRY(newest_transfer(ports_.connection));
+  const auto read = newest_transfer(ports_.connection);
+  if (!read && (read.error().code == Code::unavailable || read.error().code == Code::timeout)) {
+    return ask_peers();
+  }
+  const auto& newest = TRY(Result(read));
   const Identity identity = ports_.identity();
   if (newest && newest->record.state == TransferState::committed &&
       newest->record.next.epoch > identity.store.epoch) {
@@ -60,6 +65,22 @@ Status StoreHost::look(const std::stop_token& stop) {
   if (!lock) return {};  // a step is at work
   if (newest) TRY(settle(*newest));
   return end_former();
+}
+
+// Any member's word will do: each proves itself, and an epoch that a member follows was decided.
+Status StoreHost::ask_peers() {
+  const Identity identity = ports_.identity();
+  std::vector<MachineRpc::Call> calls;
+  for (const Machine& machine : *ports_.last_seen()) {
+    if (machine.id == identity.machine.id) continue;
+    calls.push_back({{machine.id, Target::agent, std::string(kStorePlace)}, Json::object()});
+  }
+  StoreEpoch latest = identity.store;
+  for (const auto& answer : ports_.peers.call_all(calls, kPing)) {
+    const auto place = answer ? store_epoch_from_json(*answer) : Result<StoreEpoch>(StoreEpoch());
+    if (place && place->epoch > latest.epoch) latest = *place;
+  }
+  return latest.epoch > identity.store.epoch ? go_over_(latest) : Status{};
 }
 
 Status StoreHost::settle(const StoredTransfer& newest) {

@@ -15,6 +15,7 @@
 #include "drivers/nats/connection.h"
 #include "drivers/nats/epoch_log.h"
 #include "identity.h"
+#include "mesh/roster_file.h"
 #include "mesh/store_calls.h"
 #include "paths.h"
 #include "ports/clock.h"
@@ -28,9 +29,11 @@ class StoreHost {
   struct Ports {
     NatsConnection& connection;  // of this machine's daemon, to the store in force
     MachineRpc& rpc;
+    MachineRpc& peers;  // without the store (drivers/peer)
     Units& units;
     Clock& clock;
     std::function<Identity()> identity;
+    std::function<RosterFile::Members()> last_seen;
   };
   // Goes over to another epoch of the store: identity, server, connection, router. Repeated until it
   // succeeds.
@@ -63,6 +66,8 @@ class StoreHost {
 
   void run(const std::stop_token& stop);
   [[nodiscard]] Status look(const std::stop_token& stop);
+  // The store does not answer: whether it has gone where this machine was not told of.
+  [[nodiscard]] Status ask_peers();
   [[nodiscard]] Status settle(const StoredTransfer& newest);
   [[nodiscard]] Status end_former();
 

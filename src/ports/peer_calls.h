@@ -28,6 +28,9 @@ struct PeerHello {
   bool operator==(const PeerHello&) const = default;
 };
 
+// "store_place", without arguments: where is the control plane's store? A StoreEpoch (model/store.h).
+inline constexpr std::string_view kStorePlace = "store_place";
+
 [[nodiscard]] Json to_json(const PeerHello& hello);
 // `invalid` names the field. Fields of a newer machine are ignored.
 [[nodiscard]] Result<PeerHello> peer_hello_from_json(const Json& json);
