@@ -76,8 +76,8 @@ def moving(cluster):
     if holders(cluster) != [first.name]:
         promote(cluster, 1, first)
     if cluster.must("mesh", "status").json["epoch"] % 2 == 0:
-        promote(cluster, 1, cluster.machine(2))
-        promote(cluster, 1, first)
+        for machine in (cluster.machine(2), cluster.machine(3), first):
+            promote(cluster, 1, machine)
 
 
 def test_the_store_moves_to_three_machines_and_back_under_writes_and_load(moving):
@@ -127,5 +127,7 @@ def test_what_cannot_hold_the_store_is_told_before_anything_changes(moving):
         assert answer.code != 0 and second.name in answer.error["message"], answer
     finally:
         second.unpause()
+        cluster.wait(lambda: not any(machine["error"] for machine in cluster.must(
+            "machine", "ls").json["machines"]), "all machines answer again")
     assert holders(cluster) == [first.name]
     assert cluster.deploy(web("after", IMAGE)).code == 0
