@@ -4,6 +4,7 @@
 #include "api/service.h"
 #include "base/patience.h"
 #include "doctor/diagnose.h"
+#include "mesh/machine_removal.h"
 #include "node.h"
 
 namespace ployz {
@@ -29,6 +30,9 @@ class Backend : public ApiService {
   Result<DrainReport> machine_drain_preview(const std::string& machine) override;
   Result<DrainReport> machine_drain(const std::string& machine, const EventSink& events,
                                     std::stop_token cancel) override;
+  Result<RemovalReport> machine_removal_preview(const RemovalRequest& request) override;
+  Result<RemovalReport> machine_remove(const RemovalRequest& request, const EventSink& events,
+                                       std::stop_token cancel) override;
   Result<MeshReport> mesh_join(const JoinBundle& bundle, const EventSink& events) override;
   Result<bool> mesh_stop(bool force, const EventSink& events) override;
   Result<bool> mesh_start(const EventSink& events) override;
@@ -78,6 +82,7 @@ class Backend : public ApiService {
   };
   [[nodiscard]] Result<std::vector<Located>> locate(const LogsRequest& request);
 
+  [[nodiscard]] MachineRemoval removal_of(Member& member);
   [[nodiscard]] Progress progress_to(const EventSink& events);
 
   // What of the view is the store's; `store_silent` when it does not answer in time.

@@ -1,5 +1,5 @@
-// What an operator does with a machine that is a member: standby, activate, drain,
-// or holds the store.
+// What an operator does with a machine that is a member: standby, activate, drain, rm, and whether it
+// holds the store.
 #include "backend.h"
 #include "mesh/machine_drain.h"
 #include "mesh/machine_state.h"
@@ -44,6 +44,23 @@ Result<DrainReport> Backend::machine_drain(const std::string& machine, const Eve
                                            std::stop_token cancel) {
   const auto member = TRY(node_.member());
   return drain_of(*member, node_.drivers()).run(machine, events, std::move(cancel));
+}
+
+Result<RemovalReport> Backend::machine_removal_preview(const RemovalRequest& request) {
+  const auto member = TRY(node_.member());
+  return removal_of(*member).preview(request);
+}
+
+Result<RemovalReport> Backend::machine_remove(const RemovalRequest& request,
+                                              const EventSink& events, std::stop_token cancel) {
+  const auto member = TRY(node_.member());
+  return removal_of(*member).run(request, events, std::move(cancel));
+}
+
+MachineRemoval Backend::removal_of(Member& member) {
+  return MachineRemoval({member.identity().machine.id},
+                        {member.engine(), member.records(), member.rpc(), node_.drivers().clock,
+                         node_.drivers().entropy});
 }
 
 }  // namespace ployz

@@ -1,4 +1,4 @@
-// Operations of the journal: the engine's, and those by which machines come in.
+// Operations of the journal: the engine's, and those by which machines come in and go.
 #include "backend.h"
 #include "mesh/addition.h"
 
@@ -21,17 +21,17 @@ Result<Operation> Backend::operation(const OperationId& id) {
 Result<Operation> Backend::resume(const OperationId& id, const EventSink& events,
                                   std::stop_token cancel) {
   const auto member = TRY(node_.member());
-  if (TRY(member->engine().operation(id)).kind == kMachineAdd) {
-    return member->admissions().resume(id, events, std::move(cancel));
-  }
+  const std::string kind = TRY(member->engine().operation(id)).kind;
+  if (kind == kMachineAdd) return member->admissions().resume(id, events, std::move(cancel));
+  if (kind == kMachineRm) return removal_of(*member).resume(id, events, std::move(cancel));
   return member->engine().resume(id, events, std::move(cancel));
 }
 
 Result<Operation> Backend::abort(const OperationId& id, const EventSink& events) {
   const auto member = TRY(node_.member());
-  if (TRY(member->engine().operation(id)).kind == kMachineAdd) {
-    return member->admissions().abort(id);
-  }
+  const std::string kind = TRY(member->engine().operation(id)).kind;
+  if (kind == kMachineAdd) return member->admissions().abort(id);
+  if (kind == kMachineRm) return removal_of(*member).abort(id);
   return member->engine().abort(id, events);
 }
 

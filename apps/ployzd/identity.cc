@@ -14,6 +14,7 @@ Json to_json(const Identity& identity) {
                {"stopped", identity.stopped}};
   if (identity.settings) json["settings"] = to_json(*identity.settings);
   if (!identity.store.members.empty()) json["store"] = to_json(identity.store);
+  if (identity.leaving) json["leaving"] = to_json(*identity.leaving);
   return json;
 }
 
@@ -46,6 +47,9 @@ Result<Identity> identity_from_json(const Json& json) {
   identity.stopped = TRY(get_bool_or(json, "stopped", false));
   if (json.contains("settings")) {
     identity.settings = TRY(network_settings_from_json(TRY(get_object(json, "settings"))));
+  }
+  if (json.contains("leaving")) {
+    identity.leaving = TRY(leave_request_from_json(TRY(get_object(json, "leaving"))));
   }
   return identity;
 }

@@ -9,6 +9,7 @@
 
 #include "base/json.h"
 #include "base/result.h"
+#include "mesh/mesh_calls.h"
 #include "model/admission.h"
 #include "model/config.h"
 #include "model/machine.h"
@@ -24,6 +25,8 @@ struct Identity {
   std::optional<NetworkSettings> settings = {};  // absent: founded before networks had any
   bool mirrors = false;            // keeps copies of the store's streams
   bool stopped = false;            // by `mesh stop`: nothing of the network runs until `mesh start`
+  // It was told to leave and has not finished; nothing but that is done with it any more.
+  std::optional<LeaveRequest> leaving = {};
   bool operator==(const Identity&) const = default;
 
   [[nodiscard]] bool has_store() const { return store.includes(machine.id); }

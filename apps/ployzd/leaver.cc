@@ -87,7 +87,7 @@ Status leave(Identity identity, const Paths& paths, const LocalDrivers& drivers,
     TRY(drivers.units.ensure_stopped(name));
   }
   progress("instances and services are stopped");
-  TRY(drivers.storage.remove());
+  if (!identity.leaving || !identity.leaving->keep_data) TRY(drivers.storage.remove());
   TRY(drivers.overlay.remove());
   TRY(drivers.network.remove_network());
   remove_redirects();

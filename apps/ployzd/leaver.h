@@ -16,7 +16,8 @@ namespace ployz {
 // reached the record stays, and that is told.
 void leave_records(Member& member, const LocalDrivers& drivers, const Progress& progress);
 
-// Instances, units, tunnel, bridge, files. The identity is marked incomplete first.
+// Instances, units, tunnel, bridge, files; the storage pool unless it left by a request to keep the
+// data. The identity is marked incomplete first.
 [[nodiscard]] Status leave(Identity identity, const Paths& paths, const LocalDrivers& drivers,
                            const Progress& progress);
 

@@ -74,6 +74,7 @@ class NatsMember final : public Member {
                                 if (auto done = streams_.handle(command, request)) return *done;
                                 if (command == kCheckup) return to_json(checkup());
                                 if (StoreHost::knows(command)) return store_.handle(command, request);
+                                if (command == kLeave) return leave(request);
                                 return MeshAgent::knows(command) ? mesh_.handle(command, request)
                                                                  : agent_.handle(command, request);
                               }));
@@ -125,6 +126,11 @@ class NatsMember final : public Member {
     mirrors_ = std::jthread(
         [this](const std::stop_token& stop) { keep_mirrors(drivers_.clock, stop); });
   }
+  Result<Json> leave(const Json& request) {
+    TRY(drivers_.leave(TRY(leave_request_from_json(request))));
+    return Json::object();
+  }
+
   // Until they are there; from then on nats-server keeps them up by itself.
   void keep_mirrors(Clock& clock, const std::stop_token& stop) {
     while (!stop.stop_requested()) {

@@ -11,6 +11,7 @@
 #include "identity.h"
 #include "mesh/admissions.h"
 #include "mesh/roster_file.h"
+#include "mesh/mesh_calls.h"
 #include "model/config.h"
 #include "paths.h"
 #include "ports/clock.h"
@@ -38,6 +39,8 @@ struct LocalDrivers {
   Entropy& entropy;
   Executor& executor;
   Storage& storage;
+  // The command "leave" (mesh/mesh_calls.h), which outlives a Member. Called on its threads.
+  std::function<Status(const LeaveRequest&)> leave = {};
 };
 
 class Member {

@@ -16,6 +16,11 @@
 namespace ployz {
 namespace {
 
+// The answer to whoever told it to leave gets out before the connection ends.
+constexpr auto kAnswerGrace = std::chrono::milliseconds(1000);
+// What keeps it from leaving, such as a pool that is in use, ends within seconds or needs somebody.
+constexpr auto kLeaveRetry = std::chrono::milliseconds(5000);
+
 std::unexpected<Error> belongs_to(const std::string& network) {
   return fail(Code::exists, std::format("this machine belongs to network {} already", network),
               "a machine is in one network; leave it first: ployzctl mesh destroy");
@@ -26,7 +31,10 @@ std::unexpected<Error> belongs_to(const std::string& network) {
 Node::Node(Config config, Paths paths, LocalDrivers drivers)
     : config_(std::move(config)),
       paths_(std::move(paths)),
-      drivers_(drivers),
+      drivers_([&] {
+        drivers.leave = [this](const LeaveRequest& request) { return told_to_leave(request); };
+        return std::move(drivers);
+      }()),
       started_at_ms_(drivers_.clock.wall_ms()) {}
 
 void Node::become(std::shared_ptr<Member> member, std::string stopped) {
@@ -42,6 +50,11 @@ void Node::become(std::shared_ptr<Member> member, std::string stopped) {
 
 Status Node::start() {
   const auto identity = TRY(load_identity(paths_.identity()));
+  if (identity && identity->leaving) {
+    const std::scoped_lock lock(changing_);
+    begin_leaving(identity->network, {});
+    return {};
+  }
   // One that is not complete is a command that was cut off; the same command continues it.
   if (!identity || !identity->complete) return {};
   if (identity->stopped) {
@@ -107,6 +120,10 @@ Config Node::config() {
 
 Result<std::shared_ptr<Member>> Node::member() {
   const std::scoped_lock lock(mutex_);
+  if (!left_.empty()) {
+    return fail(Code::precondition, std::format("this machine is leaving network {}", left_),
+                "it does so by itself; see: journalctl -u ployzd");
+  }
   if (member_) return member_;
   if (!stopped_.empty()) {
     return fail(Code::precondition,
@@ -199,6 +216,54 @@ Result<bool> Node::start_network(const Progress& progress) {
   identity->stopped = false;
   TRY(save_identity(paths_.identity(), *identity));
   become(std::move(member));
+  return true;
+}
+
+Status Node::told_to_leave(const LeaveRequest& request) {
+  // Whoever has it may wait for the very call that this is, to end with its Member.
+  const std::unique_lock lock(changing_, std::try_to_lock);
+  if (!lock) {
+    return fail(Code::conflict, "the machine is just changing its network", "ask again");
+  }
+  auto identity = TRY(load_identity(paths_.identity()));
+  if (!identity) return {};
+  if (identity->leaving) return {};
+  identity->leaving = request;
+  TRY(save_identity(paths_.identity(), *identity));
+  begin_leaving(identity->network, kAnswerGrace);
+  return {};
+}
+
+void Node::begin_leaving(const std::string& network, std::chrono::milliseconds pause) {
+  {
+    const std::scoped_lock lock(mutex_);
+    left_ = network;
+  }
+  spdlog::info("told to leave network {}", network);
+  leaver_ = std::jthread([this, pause](const std::stop_token& stop) { keep_leaving(stop, pause); });
+}
+
+void Node::keep_leaving(const std::stop_token& stop, std::chrono::milliseconds pause) {
+  while (pause.count() == 0 || drivers_.clock.sleep_for(pause, stop)) {
+    const auto left = go_on_leaving();
+    if (left) {
+      spdlog::info("{}", *left ? "this machine has left its network" : "nothing is left to leave");
+      break;
+    }
+    spdlog::error("leaving: {}", left.error().line());
+    pause = kLeaveRetry;
+  }
+  const std::scoped_lock lock(mutex_);
+  if (!stop.stop_requested()) left_.clear();
+}
+
+Result<bool> Node::go_on_leaving() {
+  const std::scoped_lock lock(changing_);
+  auto identity = TRY(load_identity(paths_.identity()));
+  if (!identity || !identity->leaving) return false;
+  become(nullptr);
+  TRY(leave(*std::move(identity), paths_, drivers_,
+            [](const std::string& text) { spdlog::info("leaving: {}", text); }));
   return true;
 }
 

@@ -5,6 +5,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 
 #include "founder.h"
 #include "identity.h"
@@ -46,6 +47,10 @@ class Node {
   // Undoes that; returns when the router answers. Starting what runs repairs what is missing of it.
   [[nodiscard]] Result<bool> start_network(const Progress& progress);
 
+  // The command "leave" (mesh/mesh_calls.h): noted when it returns; the rest is done by a thread of
+  // its own, now or, after a crash, by the next start().
+  [[nodiscard]] Status told_to_leave(const LeaveRequest& request);
+
   // With the settings of the network it belongs to.
   [[nodiscard]] Config config();
   [[nodiscard]] const LocalDrivers& drivers() const { return drivers_; }
@@ -59,11 +64,17 @@ class Node {
   void become(std::shared_ptr<Member> member, std::string stopped = {});
   // To another epoch of the store, on a thread of the member's. Each part may be repeated.
   [[nodiscard]] Status go_over(Member& member, const StoreEpoch& next);
+  void begin_leaving(const std::string& network, std::chrono::milliseconds pause);
+  void keep_leaving(const std::stop_token& stop, std::chrono::milliseconds pause);
+  // True when it has left; an error is told, and it is tried again.
+  [[nodiscard]] Result<bool> go_on_leaving();
 
   std::mutex changing_;  // one found, join or leave at a time
   std::mutex mutex_;     // guards member_
   std::shared_ptr<Member> member_;
   std::string stopped_;  // the network stopped here; guarded by mutex_
+  std::string left_;     // the network it was told to leave; guarded by mutex_
+  std::jthread leaver_;  // last: it ends before what it uses; begun under changing_
 };
 
 }  // namespace ployz

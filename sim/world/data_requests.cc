@@ -187,6 +187,10 @@ std::string describe(const Request& request) {
                    return std::format("evacuate {} from {}", evacuate.name_space.str(),
                                       evacuate.machine.str());
                  },
+                 [](const AbandonRequest& abandon) {
+                   return std::format("abandon what {} had of {}", abandon.machine.str(),
+                                      abandon.name_space.str());
+                 },
                  [](const auto& change) { return to_text(to_json(ChangeRequest(change))); }},
       request);
 }

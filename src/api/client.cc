@@ -42,6 +42,11 @@ HttpRequest manifest_request(std::string_view path, const ManifestBody& manifest
   return request;
 }
 
+std::string removal_target(const RemovalRequest& request) {
+  return std::format("/v1/machines/{}/removal?force={}&keep_data={}&yes={}",
+                     escaped(request.machine), request.force, request.keep_data, request.yes);
+}
+
 Error error_of(const HttpResponse& response) {
   if (auto json = parse_json(response.body); json && json->is_object() && json->contains("error"))
     return error_from_json((*json)["error"]);
@@ -297,6 +302,15 @@ Result<Json> ApiClient::machine_drain(std::string_view machine, const EventSink&
 
 Result<Json> ApiClient::storage_promote(const Json& request, const EventSink& events) const {
   return change(json_request("/v1/storage/promote", request), events);
+}
+
+Result<Json> ApiClient::machine_removal_preview(const RemovalRequest& request) const {
+  return get(removal_target(request));
+}
+
+Result<Json> ApiClient::machine_remove(const RemovalRequest& request,
+                                       const EventSink& events) const {
+  return change(request_of("POST", removal_target(request)), events);
 }
 
 Result<Json> ApiClient::mesh_join(const Json& bundle, const EventSink& events) const {

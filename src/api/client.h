@@ -80,6 +80,9 @@ class ApiClient {
   [[nodiscard]] Result<Json> storage_promote(const Json& request, const EventSink& events) const;
   [[nodiscard]] Result<Json> machine_drain_preview(std::string_view machine) const;
   [[nodiscard]] Result<Json> machine_drain(std::string_view machine, const EventSink& events) const;
+  [[nodiscard]] Result<Json> machine_removal_preview(const RemovalRequest& request) const;
+  [[nodiscard]] Result<Json> machine_remove(const RemovalRequest& request,
+                                            const EventSink& events) const;
   // `bundle` as machine_admit() answered.
   [[nodiscard]] Result<Json> mesh_join(const Json& bundle, const EventSink& events) const;
   [[nodiscard]] Result<Json> mesh_stop(bool force, const EventSink& events) const;

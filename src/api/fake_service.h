@@ -136,6 +136,17 @@ class FakeService : public ApiService {
     tell(sink);
     return answer(drain_report);
   }
+  std::optional<RemovalRequest> removal;
+  RemovalReport removal_report;
+  Result<RemovalReport> machine_removal_preview(const RemovalRequest&) override {
+    return answer(removal_report);
+  }
+  Result<RemovalReport> machine_remove(const RemovalRequest& request, const EventSink& sink,
+                                       std::stop_token) override {
+    removal = request;
+    tell(sink);
+    return answer(removal_report);
+  }
   Result<std::vector<RttReport>> machine_rtt() override { return answer(rtt_list); }
   DoctorReport doctor_report;
   std::vector<std::string> examined;  // as doctor was asked

@@ -234,6 +234,27 @@ TEST_F(MachineRoutes, Drain) {
   EXPECT_EQ(heard_, std::vector<std::string>{"m1 lets it in"});
 }
 
+TEST_F(MachineRoutes, Removal) {
+  RemovalReport& report = service_.removal_report;
+  report.machine = founder();
+  report.lost_services = {{NamespaceName("shop"), ServiceName("db"), 1, LostService::Fate::ends, "x"}};
+  report.lost_volumes = {{NamespaceName("shop"), VolumeName("data"), DatasetId("01d"), false,
+                          {{MachineId("01m"), "m2", DatasetId("01e"), SnapshotName("01s"), 7}}}};
+  const auto preview = client().machine_removal_preview({"m1", true});
+  ASSERT_TRUE(preview) << preview.error().line();
+  EXPECT_EQ(*preview, to_json(report));
+  EXPECT_EQ((*preview)["lost_services"][0]["fate"], "ends");
+  EXPECT_EQ((*preview)["lost_volumes"][0]["copies"][0]["snapshot"], "01s");
+  EXPECT_FALSE(service_.removal);
+  report.end = RemovalReport::End::removed;
+  const auto done = client().machine_remove({"m1", true, false, true}, listen());
+  ASSERT_TRUE(done) << done.error().line();
+  EXPECT_EQ((*done)["outcome"], "removed");
+  ASSERT_TRUE(service_.removal);
+  EXPECT_EQ(service_.removal->machine, "m1");
+  EXPECT_TRUE(service_.removal->force && service_.removal->yes && !service_.removal->keep_data);
+}
+
 TEST_F(MachineRoutes, ErrorsOfTheServiceArriveWhole) {
   service_.error = Error{Code::exists, Effect::none, "m2 is a member already", "machine ls", {}};
   EXPECT_EQ(client().self_record().error(), *service_.error);

@@ -19,6 +19,8 @@ constexpr ApiRoute kRoutes[] = {
     {"GET", "/v1/machines/*/drain", false, handlers::machine_drain_preview},
     {"POST", "/v1/machines/*/drain", false, handlers::machine_drain},
     {"POST", "/v1/storage/promote", false, handlers::storage_promote},
+    {"GET", "/v1/machines/*/removal", false, handlers::machine_removal_preview},
+    {"POST", "/v1/machines/*/removal", false, handlers::machine_remove},
     {"POST", "/v1/mesh/join", false, handlers::mesh_join},
     {"POST", "/v1/mesh/stop", false, handlers::mesh_stop},
     {"POST", "/v1/mesh/start", false, handlers::mesh_start},

@@ -79,6 +79,8 @@ Status machine_in_service(RouteContext& c);
 Status machine_drain_preview(RouteContext& c);
 Status machine_drain(RouteContext& c);
 Status storage_promote(RouteContext& c);
+Status machine_removal_preview(RouteContext& c);
+Status machine_remove(RouteContext& c);
 Status mesh_join(RouteContext& c);
 Status mesh_stop(RouteContext& c);
 Status mesh_start(RouteContext& c);

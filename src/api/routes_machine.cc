@@ -13,6 +13,14 @@ Result<MachineId> machine_id_of(RouteContext& c) {
   return MachineId(c.params.at(0));
 }
 
+Result<RemovalRequest> removal_request_of(RouteContext& c) {
+  RemovalRequest request{c.params.at(0)};
+  request.force = TRY(query_bool(c.request, "force", false));
+  request.keep_data = TRY(query_bool(c.request, "keep_data", false));
+  request.yes = TRY(query_bool(c.request, "yes", false));
+  return request;
+}
+
 }  // namespace
 
 namespace handlers {
@@ -97,6 +105,21 @@ Status storage_promote(RouteContext& c) {
                   [&service = c.service, request = std::move(request)](
                       const EventSink& events, std::stop_token cancel) -> Result<Json> {
                     return to_json(TRY(service.storage_promote(request, events, cancel)));
+                  });
+}
+
+Status machine_removal_preview(RouteContext& c) {
+  const auto request = TRY(removal_request_of(c));
+  c.response.reply(200, to_json(TRY(c.service.machine_removal_preview(request))));
+  return {};
+}
+
+Status machine_remove(RouteContext& c) {
+  auto request = TRY(removal_request_of(c));
+  return run_call(c,
+                  [&service = c.service, request = std::move(request)](
+                      const EventSink& events, std::stop_token cancel) -> Result<Json> {
+                    return to_json(TRY(service.machine_remove(request, events, cancel)));
                   });
 }
 

@@ -42,6 +42,13 @@ Result<DrainReport> ApiService::machine_drain(const std::string&, const EventSin
                                               std::stop_token) {
   return not_here("machine drain");
 }
+Result<RemovalReport> ApiService::machine_removal_preview(const RemovalRequest&) {
+  return not_here("machine rm");
+}
+Result<RemovalReport> ApiService::machine_remove(const RemovalRequest&, const EventSink&,
+                                                 std::stop_token) {
+  return not_here("machine rm");
+}
 Result<std::vector<RttReport>> ApiService::machine_rtt() { return not_here("machine rtt"); }
 Result<DoctorReport> ApiService::doctor(const std::vector<std::string>&) {
   return not_here("doctor");

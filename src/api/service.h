@@ -64,6 +64,12 @@ class ApiService {
   [[nodiscard]] virtual Result<StoreReport> storage_promote(const StoreRequest& request,
                                                             const EventSink& events,
                                                             std::stop_token cancel);
+  // mesh/machine_removal.h.
+  [[nodiscard]] virtual Result<RemovalReport> machine_removal_preview(
+      const RemovalRequest& request);
+  [[nodiscard]] virtual Result<RemovalReport> machine_remove(const RemovalRequest& request,
+                                                             const EventSink& events,
+                                                             std::stop_token cancel);
 
   // What this machine says of itself to the network it is to join; its keys are made when there are
   // none. Works before it belongs to a network.

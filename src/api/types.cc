@@ -7,13 +7,6 @@
 namespace ployz {
 namespace {
 
-template <class Name>
-Json names_of(const std::vector<Name>& names) {
-  Json json = Json::array();
-  for (const Name& name : names) json.push_back(name.str());
-  return json;
-}
-
 template <class T>
 Json list_of(const std::vector<T>& items) {
   Json out = Json::array();

@@ -14,6 +14,8 @@
 #include "images/distribution.h"
 #include "mesh/drain_report.h"
 #include "mesh/store_report.h"
+#include "mesh/removal.h"
+#include "mesh/removal_report.h"
 #include "mesh/machine_state.h"
 #include "model/admission.h"
 #include "model/commit.h"
@@ -169,6 +171,7 @@ struct ExecRequest {
 [[nodiscard]] Json to_json(const StoreReport& report);
 [[nodiscard]] Json to_json(const StoreRequest& request);
 [[nodiscard]] Result<StoreRequest> store_request_from_json(const Json& json);
+[[nodiscard]] Json to_json(const RemovalReport& report);
 [[nodiscard]] Json to_json(const EndpointReport& report);
 [[nodiscard]] Json to_json(const NamespaceReport& report);
 [[nodiscard]] Json to_json(const InstanceReport& report);

@@ -8,9 +8,10 @@ namespace ployz::cli {
 [[nodiscard]] CommandSpec daemon_command();
 [[nodiscard]] CommandSpec mesh_command();
 [[nodiscard]] CommandSpec machine_command();
-// Of machine: drain, standby, activate.
+// Of machine: drain, rm, standby, activate.
 [[nodiscard]] CommandSpec machine_drain_command();
 [[nodiscard]] CommandSpec machine_storage_command();
+[[nodiscard]] CommandSpec machine_rm_command();
 [[nodiscard]] CommandSpec machine_standby_command();
 [[nodiscard]] CommandSpec machine_activate_command();
 [[nodiscard]] CommandSpec deploy_command();

@@ -2,72 +2,21 @@
 #include <format>
 
 #include "cli/commands.h"
+#include "cli/moves_text.h"
 #include "cli/render.h"
 
 namespace ployz::cli {
 namespace {
-
-std::string names_of(const Json& step) {
-  std::string text;
-  for (const auto* key : {"services", "volumes"}) {
-    for (const Json& name : list_of(step, key)) {
-      if (!name.is_string()) continue;
-      text += (text.empty() ? "" : ", ");
-      text += (std::string_view(key) == "volumes" ? "volume " : "") + name.get<std::string>();
-    }
-  }
-  return text;
-}
-
-std::string where_to(const Json& step) {
-  const auto to = text_of(step, "to");
-  return to.empty() ? "the other machines" : to;
-}
-
-std::string cost_of(const Json& step) {
-  const Json& measured = object_of(step, "measured");
-  if (!measured.contains("bytes_sent")) {
-    const uint64_t bytes = number_of(step, "bytes");
-    return bytes == 0 ? "" : ", " + format_bytes(bytes);
-  }
-  return std::format(", sent {}, no writer for {}", format_bytes(number_of(measured, "bytes_sent")),
-                     format_duration(number_of(measured, "write_downtime_ms")));
-}
-
-std::string steps_text(const Json& document, const Style& style) {
-  std::string text;
-  for (const Json& step : list_of(document, "steps")) {
-    const auto outcome = text_of(step, "outcome");
-    const auto operation = text_of(step, "operation");
-    text += printable(std::format("{}: {} → {}{} ({}{})", text_of(step, "namespace"),
-                                  names_of(step), where_to(step), cost_of(step), outcome,
-                                  operation.empty() ? "" : ", operation " + operation)) +
-            "\n";
-    text += render_changes(list_of(step, "changes"), style);
-  }
-  return text;
-}
-
-std::string stays_text(const Json& document) {
-  const Json& stays = list_of(document, "stays");
-  if (stays.empty()) return "";
-  std::string text = "data that stays there, of former commits or of nobody:\n";
-  for (const Json& left : stays) {
-    text += printable(std::format("  {}/{} {}, {}{}", text_of(left, "namespace"),
-                                  text_of(left, "volume"), text_of(left, "dataset"),
-                                  format_bytes(number_of(left, "bytes")),
-                                  flag_of(left, "moves") ? ", goes on elsewhere" : "")) +
-            "\n";
-  }
-  return text;
-}
 
 Answer drain_answer(Session& session, Json document) {
   Answer answer;
   const auto outcome = text_of(document, "outcome");
   const auto& style = session.style();
   answer.text = steps_text(document, style);
-  if (outcome == "preview" || outcome == "drained") answer.text += stays_text(document);
+  if (outcome == "preview" || outcome == "drained") {
+    answer.text += datasets_text("data that stays there, of former commits or of nobody:",
+                                 list_of(document, "stays"));
+  }
   answer.text += std::format("machine {}: {}\n", text_of(object_of(document, "machine"), "name"),
                              outcome == "preview" ? "preview; nothing was changed" : outcome);
   const bool well = outcome == "preview" || outcome == "unchanged" || outcome == "drained";

@@ -155,6 +155,40 @@ TEST_F(CliTest, MachineDrainTellsStepsAndWhatStays) {
   EXPECT_EQ(run({"machine", "drain"}), 2);
 }
 
+TEST_F(CliTest, MachineRmTellsWhatGoes) {
+  RemovalReport& report = service_.removal_report;
+  report.machine = machine("01arz3ndektsv4rrffq69g5fa2", "m2").machine;
+  report.lost_services = {
+      {NamespaceName("shop"), ServiceName("web"), 2, LostService::Fate::restarts, ""},
+      {NamespaceName("shop"), ServiceName("db"), 1, LostService::Fate::ends, "its data is lost"}};
+  report.lost_volumes = {{NamespaceName("shop"), VolumeName("data"), DatasetId("01d"), false, {}}};
+  report.only_there = {{DatasetId("01e"), NamespaceName("old"), VolumeName("data"), 2048, false}};
+  EXPECT_EQ(run({"machine", "rm", "m2", "-n"}), 0) << host_.err;
+  EXPECT_FALSE(service_.removal);
+  EXPECT_EQ(host_.out,
+            "shop/web: 2 instances there; starts elsewhere\n"
+            "shop/db: 1 instances there; ends: its data is lost\n"
+            "volume shop/data: lost (dataset 01d)\n"
+            "of that, what exists nowhere else:\n"
+            "  old/data 01e, 2.0 KiB\n"
+            "machine m2: preview; nothing was changed\n");
+  report.end = RemovalReport::End::removed;
+  report.unconfirmed = {"m3"};
+  EXPECT_EQ(run({"machine", "rm", "m2", "--force", "--yes", "--keep-data"}), 0) << host_.err;
+  ASSERT_TRUE(service_.removal);
+  EXPECT_TRUE(service_.removal->force && service_.removal->yes && service_.removal->keep_data);
+  EXPECT_TRUE(host_.out.contains("not confirmed by m3")) << host_.out;
+  report.end = RemovalReport::End::cleanup_pending;
+  report.error = Error{Code::unavailable, Effect::none, "m2 did not say", "", {}};
+  EXPECT_EQ(run({"machine", "rm", "m2", "--json"}), 4);
+  EXPECT_EQ(document()["error"]["message"], "m2 did not say");
+  report.end = RemovalReport::End::failed;
+  EXPECT_EQ(run({"machine", "rm", "m2"}), 1);
+  service_.error = Error{Code::precondition, Effect::none, "m2 is the last one", "", {}};
+  EXPECT_EQ(run({"machine", "rm", "m2"}), 3);
+  EXPECT_EQ(run({"machine", "rm"}), 2);
+}
+
 TEST_F(CliTest, MeshSelfRecordJoinAndDestroy) {
   service_.self.name = "m2";
   EXPECT_EQ(run({"mesh", "self-record", "--json"}), 0) << host_.err;

@@ -35,8 +35,8 @@ namespace ployz {
 
 using Request =
     std::variant<DeployRequest, NamespaceRmRequest, BranchRequest, ForkVolumeRequest,
-                 MigrateRequest, EvacuateRequest, PromoteRequest, RollbackRequest, VolumeSnapshotRequest,
-                 VolumeRmRequest, VolumePruneRequest>;
+                 MigrateRequest, EvacuateRequest, AbandonRequest, PromoteRequest, RollbackRequest,
+                 VolumeSnapshotRequest, VolumeRmRequest, VolumePruneRequest>;
 
 // A plan that was saved to be applied later, exactly as it is.
 struct PreparedPlan {

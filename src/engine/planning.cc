@@ -132,6 +132,13 @@ Entry entry_of(const EvacuateRequest& request) {
   return entry;
 }
 
+Entry entry_of(const AbandonRequest& request) {
+  Entry entry{"abandon", request.name_space};
+  entry.images = images_of({request.name_space});
+  entry.plan = planned_by(plan_abandon, request);
+  return entry;
+}
+
 Entry entry_of(const PromoteRequest& request) {
   Entry entry{"promote", request.target, &request.from};
   entry.images = images_of({request.from, request.target});

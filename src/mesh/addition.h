@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
-#include "engine/journal.h"
+#include "mesh/machine_operation.h"
 #include "mesh/roster.h"
 #include "model/operation.h"
 
@@ -19,30 +19,18 @@ inline constexpr std::string_view kMachineAdd = "machine_add";
 // The machine it is about; empty for another kind.
 [[nodiscard]] MachineId subject_of(const Operation& operation);
 
-class Addition {
+class Addition : public MachineOperation {
  public:
   // A new one, not written yet.
   Addition(KeyValue& records, Clock& clock, const OperationId& id, const MachineId& coordinator,
-           const MachineId& machine, const std::string& name);
+           const MachineId& machine, const std::string& name)
+      : MachineOperation(records, clock, begin(kMachineAdd, id, coordinator, machine),
+                         {{Change::Kind::create, "machine " + name, ""}}) {}
   // One that was found.
-  Addition(KeyValue& records, Clock& clock, JournaledOperation found);
+  Addition(KeyValue& records, Clock& clock, JournaledOperation found)
+      : MachineOperation(records, clock, std::move(found)) {}
 
-  [[nodiscard]] const Operation& operation() const { return operation_; }
-  [[nodiscard]] const OperationId& id() const { return operation_.id; }
-
-  // Writes it. `conflict`: somebody else has taken it over; nothing of it may be touched then.
-  [[nodiscard]] Status save() { return journal_.save(operation_); }
-  // From now on this daemon works on it: the former one's next write is refused.
-  [[nodiscard]] Status take_over(const MachineId& coordinator);
-  [[nodiscard]] Status enter(Phase phase, bool undoing = false);
-  [[nodiscard]] Status end(Outcome outcome, std::optional<Error> error = std::nullopt);
-  void describe_subnet(const std::string& subnet);
-  [[nodiscard]] bool was_taken_over() const { return journal_.state() == Journal::State::replaced; }
-
- private:
-  Clock& clock_;
-  Operation operation_;
-  Journal journal_;
+  void describe_subnet(const std::string& subnet) { change().detail = subnet; }
 };
 
 // Those that have not ended, newest first.

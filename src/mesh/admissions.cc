@@ -5,17 +5,14 @@
 
 #include "base/ulid.h"
 #include "engine/record_write.h"
-#include "mesh/mesh_calls.h"
+#include "mesh/member_sync.h"
 #include "mesh/newcomer.h"
+#include "mesh/revocation.h"
 #include "mesh/subnets.h"
 #include "plan/addresses.h"
 
 namespace ployz {
 namespace {
-
-// The answer may come a little after the member gave up waiting.
-constexpr auto kSyncSlack = std::chrono::milliseconds(2000);
-constexpr auto kSyncPause = std::chrono::milliseconds(250);
 
 Result<Machine> machine_of(const SelfRecord& record, const std::string& name,
                            const std::string& subnet, uint64_t now_ms) {
@@ -64,6 +61,7 @@ Result<JoinBundle> Admissions::admit(const SelfRecord& record, const std::string
   const NetworkSettings network = TRY(read_network(ports_.records));
   TRY(sweep());
   TRY(check_newcomer(record, called, TRY(read_roster(ports_.records)), ports_.clock.wall_ms()));
+  TRY(check_not_removed(ports_.records, record));
   if (cancel.stop_requested()) return fail(canceled());
   Attempt attempt = TRY(begin(record, called, events));
   auto bundle = let_in(attempt, record, called, network, cancel);
@@ -174,31 +172,15 @@ Status Admissions::forget_admission(const MachineId& machine) {
 
 Status Admissions::sync(const std::vector<Machine>& members, const MachineId& machine,
                         bool present) {
-  const Json request = to_json(MeshSyncRequest{machine, present});
-  const uint64_t again_until_ms =
-      ports_.clock.steady_ms() + static_cast<uint64_t>(config_.sync_again.count());
-  std::vector<Machine> left = members;
-  while (true) {
-    std::vector<MachineRpc::Call> calls;
-    for (const Machine& member : left) {
-      calls.push_back({{member.id, Target::agent, "mesh_sync"}, request});
-    }
-    const auto answers = ports_.rpc.call_all(calls, kMeshSync + kSyncSlack);
-    std::string silent;
-    std::vector<Machine> missing;
-    for (size_t i = 0; i < answers.size(); ++i) {
-      if (answers[i]) continue;
-      silent += std::format("; {}: {}", left[i].name, answers[i].error().message);
-      missing.push_back(left[i]);
-    }
-    if (missing.empty()) return {};
-    if (ports_.clock.steady_ms() >= again_until_ms ||
-        !ports_.clock.sleep_for(kSyncPause, std::stop_token())) {
-      return fail(Code::precondition, "not every member took note: " + silent.substr(2),
-                  "see which answer: ployzctl machine ls");
-    }
-    left = std::move(missing);
+  const auto silent = sync_members(ports_.rpc, ports_.clock, members, {machine, present},
+                                   config_.sync_again);
+  if (silent.empty()) return {};
+  std::string text;
+  for (const SilentMember& member : silent) {
+    text += std::format("; {}: {}", member.name, member.error.message);
   }
+  return fail(Code::precondition, "not every member took note: " + text.substr(2),
+              "see which answer: ployzctl machine ls");
 }
 
 // Ends what is left of earlier admissions: those that expired, and those whose machine became a

@@ -86,7 +86,7 @@ class Admissions {
   Status sweep();
   Status sweep_addition(JournaledOperation journaled, const Roster& roster);
   Status forget_admission(const MachineId& machine);
-  // Every member's peers include the machine, or no longer do.
+  // sync_members of all of them.
   Status sync(const std::vector<Machine>& members, const MachineId& machine, bool present);
 
   Status prove(const Machine& newcomer, const std::vector<Machine>& members,

@@ -53,6 +53,11 @@ Result<ChangedState> change_machine_state(KeyValue& records, Clock& clock, const
   for (int round = 1;; ++round) {
     Found found = TRY(read_record(records, machine));
     if (found.machine.state == to) return ChangedState{std::move(found.machine), false};
+    if (found.machine.state == MachineState::leaving) {
+      return fail(Code::precondition,
+                  std::format("machine {} is leaving the network", found.machine.name),
+                  "go on with that: ployzctl machine rm " + found.machine.name);
+    }
     if (guard) TRY(guard(found.machine));
     found.machine.state = to;
     const auto written = write_record(records, clock, Bucket::machines, machine.str(),

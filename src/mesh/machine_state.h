@@ -5,6 +5,7 @@
 //   draining  takes none, what it runs is being moved away
 //   drained   takes none and runs none
 //   standby   takes none, what it runs goes on
+//   leaving   takes none and runs none; it was told to leave the network, and no other state comes after
 #pragma once
 
 #include <functional>
@@ -31,7 +32,7 @@ using StateGuard = std::function<Status(const Machine& now)>;
 
 // Writes `to` into the machine's record; nothing else of it changes. Idempotent: `changed` is false when
 // it is so already, and the guard is not asked then.
-// Errors: `not_found`; the guard's; `conflict` when somebody else won every round; the store's.
+// Errors: `not_found`; `precondition`: it is leaving; the guard's; `conflict` when somebody else won every round; the store's.
 [[nodiscard]] Result<ChangedState> change_machine_state(KeyValue& records, Clock& clock,
                                                         const MachineId& machine, MachineState to,
                                                         const StateGuard& guard = {});

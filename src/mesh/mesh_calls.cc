@@ -34,6 +34,17 @@ Result<MeshProbeRequest> mesh_probe_request_from_json(const Json& json) {
   return request;
 }
 
+Json to_json(const LeaveRequest& request) {
+  return {{"operation", request.operation.str()}, {"keep_data", request.keep_data}};
+}
+
+Result<LeaveRequest> leave_request_from_json(const Json& json) {
+  LeaveRequest request;
+  request.operation = OperationId(TRY(get_string(json, "operation")));
+  request.keep_data = TRY(get_bool(json, "keep_data"));
+  return request;
+}
+
 Json to_json(const RttRequest& request) {
   Json targets = Json::array();
   for (const RttTarget& target : request.targets) {

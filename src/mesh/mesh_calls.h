@@ -26,6 +26,16 @@ struct MeshProbeRequest {
 };
 inline constexpr std::chrono::milliseconds kMeshProbe{1000};  // for each of the attempts
 
+// "leave": the machine notes durably that it is to leave its network, answers, and then goes on by
+// itself (over restarts of its daemon) until it is as before it belonged to one. Repeated: success.
+// `conflict`: it is just doing something else with its network, ask again.
+inline constexpr std::string_view kLeave = "leave";
+struct LeaveRequest {
+  OperationId operation;   // that removes it
+  bool keep_data = false;  // its storage pool, with all datasets, stays as it is
+  bool operator==(const LeaveRequest&) const = default;
+};
+
 // "rtt": measures the way to each of the targets, see rtt.h.
 struct RttTarget {
   MachineId machine;
@@ -39,6 +49,8 @@ struct RttRequest {
 [[nodiscard]] Result<MeshSyncRequest> mesh_sync_request_from_json(const Json& json);
 [[nodiscard]] Json to_json(const MeshProbeRequest& request);
 [[nodiscard]] Result<MeshProbeRequest> mesh_probe_request_from_json(const Json& json);
+[[nodiscard]] Json to_json(const LeaveRequest& request);
+[[nodiscard]] Result<LeaveRequest> leave_request_from_json(const Json& json);
 [[nodiscard]] Json to_json(const RttRequest& request);
 [[nodiscard]] Result<RttRequest> rtt_request_from_json(const Json& json);
 

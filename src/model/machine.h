@@ -13,7 +13,8 @@
 
 namespace ployz {
 
-enum class MachineState { active, draining, drained, standby };
+// `leaving`: told to leave the network, for good; mesh/machine_removal.h.
+enum class MachineState { active, draining, drained, standby, leaving };
 
 struct Machine {
   MachineId id;

@@ -6,11 +6,12 @@
 
 namespace ployz {
 
-inline constexpr EnumNames<MachineState, 4> kMachineStateNames{
+inline constexpr EnumNames<MachineState, 5> kMachineStateNames{
     {{MachineState::active, "active"},
      {MachineState::draining, "draining"},
      {MachineState::drained, "drained"},
-     {MachineState::standby, "standby"}}};
+     {MachineState::standby, "standby"},
+     {MachineState::leaving, "leaving"}}};
 constexpr const auto& enum_names(std::type_identity<MachineState>) {
   return kMachineStateNames;
 }

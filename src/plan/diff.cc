@@ -69,7 +69,8 @@ bool may_stay(const Machine& machine, const Service& service) {
       !std::ranges::contains(pins, machine.id.str())) {
     return false;
   }
-  return !service.placement.global || machine.state != MachineState::drained;
+  return !service.placement.global ||
+         (machine.state != MachineState::drained && machine.state != MachineState::leaving);
 }
 
 // Keeps at most what the service wants: one per machine for `global`, else `replicas` of them,

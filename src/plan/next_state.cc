@@ -15,12 +15,20 @@ namespace ployz {
 namespace {
 
 // A service that is carried over unseen: not even its image is asked for.
-ServiceLayout untouched(const CommittedService& committed) {
+ServiceLayout untouched(const CommittedService& committed, bool forgets_the_lost,
+                        const Snapshot& snapshot) {
   ServiceLayout layout;
   layout.diff.service = committed.service;
   layout.diff.revision = committed.revision;
   layout.diff.previous = &committed;
   layout.diff.kept = committed.instances;
+  if (!forgets_the_lost) return layout;
+  std::erase_if(layout.diff.kept, [&](const CommittedInstance& instance) {
+    if (find_machine(snapshot, instance.machine) != nullptr) return false;
+    layout.diff.gone.push_back({instance, "its machine left the network", false, false});
+    return true;
+  });
+  if (!layout.diff.gone.empty()) layout.diff.kind = ServiceDiff::Kind::scale;
   return layout;
 }
 
@@ -74,7 +82,7 @@ Result<std::vector<ServiceLayout>> lay_out_all(const NextState& next, const Comm
     const CommittedService* old = previous == nullptr ? nullptr : previous->service(service.name);
     const ServiceWish wish = TRY(wish_for(next, service, volumes, snapshot));
     if (next.untouched.contains(service.name) && old != nullptr && wish.replace.empty()) {
-      layouts.push_back(untouched(*old));
+      layouts.push_back(untouched(*old, next.forgets_the_lost, snapshot));
       continue;
     }
     layouts.push_back(TRY(builder.lay_out(service, old, wish)));

@@ -56,6 +56,8 @@ struct NextState {
   std::map<ServiceName, MachineId> moved;
   // No instance of a service that is touched may stay there.
   std::optional<MachineId> left;
+  // Of services that are untouched, instances whose machine left the network are not part of it.
+  bool forgets_the_lost = false;
   // Volumes that are named. Those of the newest commit that are not stay mapped.
   std::vector<WantedVolume> volumes;
   std::string manifest_digest;

@@ -33,6 +33,10 @@ namespace ployz {
 // or others of its instances would come back there.
 [[nodiscard]] Result<Plan> plan_evacuate(const EvacuateRequest& request, const Snapshot& snapshot,
                                          const PlanIdentity& identity);
+// See the request. `precondition`: what is neither ended nor reduced fits nowhere, or the machine is in
+// the network.
+[[nodiscard]] Result<Plan> plan_abandon(const AbandonRequest& request, const Snapshot& snapshot,
+                                        const PlanIdentity& identity);
 // Images, commands and environment of the branch; names, placement, routes and published ports of the
 // target where it has the service. Services that the branch has not are removed. Volumes that only the
 // branch has are taken. `routes`: services as a manifest beside [promote] writes them, whose placement,

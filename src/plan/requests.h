@@ -63,6 +63,16 @@ struct EvacuateRequest {
   std::vector<ServiceName> only;  // for questions: these services and no volume; empty: all of it
 };
 
+// What is to become of a namespace that lost a machine, for good, with all that it had there: volumes
+// end, and services that mount one of them; of others what stood there stands elsewhere. For a
+// machine that is in the network no more.
+struct AbandonRequest {
+  NamespaceName name_space;
+  MachineId machine;
+  std::vector<ServiceName> ended;    // that fit nowhere, and of which nothing is left
+  std::vector<ServiceName> reduced;  // what is left of them goes on, and nothing comes anew
+};
+
 struct PromoteRequest {
   NamespaceName from;
   NamespaceName target;

@@ -1,0 +1,104 @@
+// The wire form of what becomes of a machine's work: drain and rm.
+#include "api/types.h"
+
+namespace ployz {
+namespace {
+
+template <class Name>
+Json names_of(const std::vector<Name>& names) {
+  Json out = Json::array();
+  for (const Name& name : names) out.push_back(name.str());
+  return out;
+}
+
+Json steps_of(const std::vector<DrainStep>& all) {
+  Json steps = Json::array();
+  for (const DrainStep& step : all) {
+    Json changes = Json::array();
+    for (const Change& change : step.changes) changes.push_back(to_json(change));
+    const bool ran = !step.operation.empty();
+    steps.push_back({{"namespace", step.name_space.str()},
+                     {"services", names_of(step.services)},
+                     {"volumes", names_of(step.volumes)},
+                     {"to", step.to},
+                     {"bytes", step.bytes},
+                     {"changes", std::move(changes)},
+                     {"operation", step.operation.str()},
+                     {"outcome", ran ? to_string(step.outcome) : "planned"},
+                     {"measured", step.measured}});
+  }
+  return steps;
+}
+
+Json datasets_of(const std::vector<DatasetLeft>& all) {
+  Json datasets = Json::array();
+  for (const DatasetLeft& left : all) {
+    datasets.push_back({{"dataset", left.dataset.str()},
+                        {"namespace", left.name_space.str()},
+                        {"volume", left.volume.str()},
+                        {"bytes", left.bytes},
+                        {"moves", left.moves}});
+  }
+  return datasets;
+}
+
+Json services_of(const std::vector<LostService>& all) {
+  Json services = Json::array();
+  for (const LostService& lost : all) {
+    services.push_back({{"namespace", lost.name_space.str()},
+                        {"service", lost.service.str()},
+                        {"instances", lost.instances},
+                        {"fate", to_string(lost.fate)},
+                        {"why", lost.why}});
+  }
+  return services;
+}
+
+Json volumes_of(const std::vector<LostVolume>& all) {
+  Json volumes = Json::array();
+  for (const LostVolume& lost : all) {
+    Json copies = Json::array();
+    for (const VolumeCopy& copy : lost.copies) {
+      copies.push_back({{"machine", copy.machine.str()},
+                        {"machine_name", copy.machine_name},
+                        {"dataset", copy.dataset.str()},
+                        {"snapshot", copy.snapshot.str()},
+                        {"created_at_ms", copy.created_at_ms}});
+    }
+    volumes.push_back({{"namespace", lost.name_space.str()},
+                       {"volume", lost.volume.str()},
+                       {"dataset", lost.dataset.str()},
+                       {"removed", lost.removed},
+                       {"copies", std::move(copies)}});
+  }
+  return volumes;
+}
+
+}  // namespace
+
+// In both, the key "error" alone would say that nothing was done.
+Json to_json(const DrainReport& report) {
+  return {{"outcome", to_string(report.end)},
+          {"machine", to_json(report.machine)},
+          {"steps", steps_of(report.steps)},
+          {"stays", datasets_of(report.stays)},
+          {"error", report.error ? error_to_json(*report.error) : Json()}};
+}
+
+Json to_json(const RemovalReport& report) {
+  return {{"outcome", to_string(report.end)},
+          {"machine", to_json(report.machine)},
+          {"force", report.force},
+          {"keep_data", report.keep_data},
+          {"operation", report.operation.str()},
+          {"steps", steps_of(report.steps)},
+          {"datasets", datasets_of(report.deletes)},
+          {"only_there", datasets_of(report.only_there)},
+          {"lost_services", services_of(report.lost_services)},
+          {"lost_volumes", volumes_of(report.lost_volumes)},
+          {"host_leaves", report.host_leaves},
+          {"unconfirmed", report.unconfirmed},
+          {"error", report.error ? error_to_json(*report.error) : Json()}};
+}
+
+}  // namespace ployz

@@ -1,0 +1,67 @@
+#include "cli/moves_text.h"
+
+#include <format>
+
+namespace ployz::cli {
+namespace {
+
+std::string names_of(const Json& step) {
+  std::string text;
+  for (const auto* key : {"services", "volumes"}) {
+    for (const Json& name : list_of(step, key)) {
+      if (!name.is_string()) continue;
+      text += (text.empty() ? "" : ", ");
+      text += (std::string_view(key) == "volumes" ? "volume " : "") + name.get<std::string>();
+    }
+  }
+  return text;
+}
+
+std::string where_to(const Json& step) {
+  const auto to = text_of(step, "to");
+  return to.empty() ? "the other machines" : to;
+}
+
+std::string cost_of(const Json& step) {
+  const Json& measured = object_of(step, "measured");
+  if (!measured.contains("bytes_sent")) {
+    const uint64_t bytes = number_of(step, "bytes");
+    return bytes == 0 ? "" : ", " + format_bytes(bytes);
+  }
+  return std::format(", sent {}, no writer for {}", format_bytes(number_of(measured, "bytes_sent")),
+                     format_duration(number_of(measured, "write_downtime_ms")));
+}
+
+}  // namespace
+
+std::string steps_text(const Json& document, const Style& style) {
+  std::string text;
+  for (const Json& step : list_of(document, "steps")) {
+    const auto outcome = text_of(step, "outcome");
+    const auto operation = text_of(step, "operation");
+    // What a lost machine had is told apart: the step is only what becomes of its namespace.
+    const auto names = names_of(step);
+    const auto what =
+        names.empty() ? "" : std::format(" {} → {}{}", names, where_to(step), cost_of(step));
+    text += printable(std::format("{}:{} ({}{})", text_of(step, "namespace"), what, outcome,
+                                  operation.empty() ? "" : ", operation " + operation)) +
+            "\n";
+    text += render_changes(list_of(step, "changes"), style);
+  }
+  return text;
+}
+
+std::string datasets_text(std::string_view title, const Json& datasets) {
+  if (datasets.empty()) return "";
+  std::string text = std::string(title) + "\n";
+  for (const Json& left : datasets) {
+    text += printable(std::format("  {}/{} {}, {}{}", text_of(left, "namespace"),
+                                  text_of(left, "volume"), text_of(left, "dataset"),
+                                  format_bytes(number_of(left, "bytes")),
+                                  flag_of(left, "moves") ? ", goes on elsewhere" : "")) +
+            "\n";
+  }
+  return text;
+}
+
+}  // namespace ployz::cli

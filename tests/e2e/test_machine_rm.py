@@ -1,0 +1,214 @@
+"""Machines that leave for good: by themselves, cut off in the middle, and lost.
+
+Two machines stay; the third is a host that comes in by `machine add`, so that it can come in anew."""
+import pytest
+
+from conftest import IMAGES
+from data import POOL, committed, stored
+from lab import PREFIX, BareHost, Lab, web
+
+IMAGE = IMAGES[0]
+# What a machine that left has no more of: interfaces, tables, networks, keys, units, containers.
+LEFTOVERS = """
+ip -br link | awk '$1 ~ /^ployz/ {print "interface " $1}'
+nft list tables | grep ployz
+docker network ls --format '{{.Name}}' | grep ployz
+docker ps -aq --filter label=ployz.instance
+ls -A /var/lib/ployz/keys /var/lib/ployz/nats /var/lib/ployz/agent | grep -v '^/' | grep .
+ls /var/lib/ployz/machine.json /var/lib/ployz/pool.img 2>/dev/null
+systemctl list-units --no-legend --plain --state=active 'ployz-*' | awk '{print $1}'
+true
+"""
+
+
+class Three(Lab):
+    """Two machines of the lab and a host that is one while the tests want it."""
+    host = None
+
+    def all(self):
+        return super().all() + ([self.host] if self.host else [])
+
+    def names(self):
+        return [m["machine"]["name"] for m in self.must("machine", "ls").json["machines"]]
+
+    def state_of(self, name):
+        listed = self.must("machine", "ls").json["machines"]
+        return next((m["machine"]["state"] for m in listed if m["machine"]["name"] == name), None)
+
+    def come_in(self):
+        assert (added := self.host.add()).code == 0, added
+        for image in IMAGES:
+            self.must("image", "push", image, "--to", "all")
+
+    def rm(self, *args):
+        return self.ctl("machine", "rm", self.host.name, *args)
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    machines = Three(f"{PREFIX}rm", machines=2)
+    machines.down()
+    machines.up()
+    yield machines
+    machines.down()
+
+
+@pytest.fixture
+def third(cluster):
+    host = BareHost(cluster, f"{PREFIX}-leaver").up()
+    cluster.host = host
+    cluster.come_in()
+    yield host
+    cluster.host = None
+    cluster.ctl("machine", "rm", host.name, "--yes")
+    host.down()
+    if host.name in cluster.names():
+        cluster.must("machine", "rm", host.name, "--force", "--yes")
+
+
+def place_files_on(cluster, host):
+    """A volume with something in it, there because it was put there; its hash."""
+    committed(cluster.deploy(stored("files", machine=host.name)))
+    committed(cluster.deploy(stored("files")))
+    _, dataset = cluster.home_of("files/data")
+    host.sh(f"head -c 3000000 /dev/urandom > {POOL}/datasets/{dataset}/live/blob")
+    return cluster.tree_hash("files/data")
+
+
+def leftovers(host):
+    return host.sh(LEFTOVERS).stdout.split("\n")[:-1]
+
+
+def wait_until_clean(host):
+    try:
+        host.wait(lambda: leftovers(host) == [], "the host to be clean", limit_s=60)
+    except AssertionError as error:
+        raise AssertionError(leftovers(host)) from error
+
+
+def expect_out(cluster, host):
+    """Nobody knows it any more."""
+    assert host.name not in cluster.names()
+    for machine in (cluster.machine(1), cluster.machine(2)):
+        assert host.address not in machine.sh("wg show ployz-wg endpoints").stdout
+    newest = [op for op in cluster.must("op", "ls").json["operations"]
+              if op["kind"] == "machine_rm"][0]
+    assert newest["outcome"] == "committed", newest
+
+
+def test_everything_moves_under_load_and_the_host_is_clean_and_comes_in_anew(cluster, third):
+    assert cluster.deploy(web("busy", IMAGE, replicas=3)).code == 0
+    before = place_files_on(cluster, third)
+    preview = cluster.must("machine", "rm", third.name, "--dry-run")
+    assert preview.outcome == "preview" and cluster.state_of(third.name) == "active", preview
+    assert {s["namespace"] for s in preview.json["steps"]} == {"busy", "files"}, preview
+    staying = [cluster.machine(1), cluster.machine(2)]
+    with cluster.load("busy.example.com", connections=8, rate=500, through=staying) as load:
+        done = cluster.rm()
+    assert (done.code, done.outcome) == (0, "removed"), done
+    assert done.json["host_leaves"] and done.json["unconfirmed"] == [], done
+    assert load.report["requests"] > 0 and load.report["failed"] == 0, load.report
+    expect_out(cluster, third)
+    cluster.host = None
+    assert cluster.tree_hash("files/data") == before
+    assert len(cluster.instances("busy")) == 3
+    assert cluster.get("files.example.com")[0] == 200
+    wait_until_clean(third)
+    # Repeating is nothing.
+    again = cluster.ctl("machine", "rm", third.name)
+    assert (again.code, again.outcome) == (0, "unchanged"), again
+    assert third.sh("systemctl is-active ployzd").stdout.strip() == "active"
+    cluster.host = third
+    cluster.come_in()
+    assert third.name in cluster.names()
+    assert cluster.deploy(web("busy", IMAGE, replicas=4)).code == 0
+    assert third.name in {i["machine_name"] for i in cluster.instances("busy")}
+
+
+@pytest.mark.parametrize("victim", ["coordinator", "leaver"])
+def test_cut_off_in_the_middle_the_same_command_goes_on(cluster, third, victim):
+    assert cluster.deploy(web("busy", IMAGE, replicas=3)).code == 0
+    before = place_files_on(cluster, third)
+    cut_off = cluster.start("machine", "rm", third.name)
+    cluster.wait(lambda: cluster.state_of(third.name) == "draining", "the drain to begin")
+    (cluster if victim == "coordinator" else third).kill("ployzd")
+    cut_off.communicate(timeout=120)
+    cluster.wait(lambda: cluster.ctl("mesh", "ready").code == 0, "the machine to be ready again")
+    answers = []
+
+    def gone():
+        answers.append(cluster.rm())
+        return answers[-1].outcome in ("removed", "unchanged")
+
+    cluster.wait(gone, "the same command to go on", limit_s=90)
+    expect_out(cluster, third)
+    cluster.host = None
+    assert cluster.tree_hash("files/data") == before
+    assert cluster.get("busy.example.com")[0] == cluster.get("files.example.com")[0] == 200
+    # Dying while it cleans itself, it goes on by itself.
+    third.sh("systemctl kill -s KILL ployzd", check=False)
+    wait_until_clean(third)
+
+
+def test_data_that_is_nowhere_else_is_asked_for_and_can_stay_on_the_disk(cluster, third):
+    place_files_on(cluster, third)
+    assert cluster.must("namespace", "rm", "files").outcome == "committed"
+    refused = cluster.rm()
+    assert refused.code == 3 and list(refused.error["details"]) == ["files/data"], refused
+    assert cluster.state_of(third.name) == "active"
+    done = cluster.rm("--keep-data")
+    assert (done.code, done.outcome) == (0, "removed"), done
+    assert [d["volume"] for d in done.json["datasets"]] == ["data"], done
+    expect_out(cluster, third)
+    cluster.host = None
+    third.wait(lambda: third.sh("ls /var/lib/ployz/keys").stdout == "", "the keys to be gone")
+    assert third.sh(f"ls {POOL}/datasets").stdout.strip() != ""
+    third.wait(lambda: "machine.json" not in third.sh("ls /var/lib/ployz").stdout, "it to leave")
+
+
+def test_refusals_change_nothing(cluster, third):
+    first = cluster.ctl("machine", "rm", cluster.name)
+    assert first.code == 3 and third.name in cluster.names(), first
+    forced = cluster.rm("--force", "--yes")
+    assert forced.code == 3 and "answers" in forced.error["message"], forced
+    assert cluster.ctl("machine", "rm", "nobody").error["code"] == "not_found"
+    store = cluster.machine(2).ctl("machine", "rm", cluster.name)
+    assert store.code == 3 and "storage promote" in store.error["hint"], store
+    assert cluster.state_of(third.name) == "active"
+    assert third.name in cluster.human("__complete", "--", "machine", "rm", "").stdout
+
+
+def test_a_lost_machine_is_listed_exactly_and_the_next_deploy_works(cluster, third):
+    assert cluster.deploy(web("busy", IMAGE, replicas=3)).code == 0
+    place_files_on(cluster, third)
+    third.down()
+    cluster.wait(lambda: not next(m["reachable"] for m in
+                                  cluster.must("machine", "ls").json["machines"]
+                                  if m["machine"]["name"] == third.name), "it to be silent")
+    plain = cluster.rm()
+    assert plain.code == 3 and "--force" in plain.error["hint"], plain
+    preview = cluster.rm("--force", "--dry-run")
+    assert preview.outcome == "preview", preview
+    services = {(s["namespace"], s["service"], s["fate"]) for s in preview.json["lost_services"]}
+    assert services == {("busy", "web", "restarts"), ("files", "web", "ends")}, preview
+    assert [(v["namespace"], v["volume"]) for v in preview.json["lost_volumes"]] == [
+        ("files", "data")], preview
+    asked = cluster.rm("--force")
+    assert asked.code == 3 and asked.error["details"]["files/data"] == "lost", asked
+    assert third.name in cluster.names()
+
+    done = cluster.rm("--force", "--yes")
+    assert (done.code, done.outcome) == (0, "removed"), done
+    assert {s["namespace"]: s["outcome"] for s in done.json["steps"]} == {
+        "busy": "committed", "files": "committed"}, done
+    assert third.name not in cluster.names()
+    cluster.host = None
+    instances = cluster.instances("busy")
+    assert len(instances) == 3 and all(i["state"] == "running" for i in instances), instances
+    assert cluster.get("busy.example.com")[0] == 200
+    # The same manifest again: the service is back, with new and empty data.
+    committed(cluster.deploy(stored("files")))
+    home, dataset = cluster.home_of("files/data")
+    assert home.sh(f"ls -A {POOL}/datasets/{dataset}/live").stdout == ""
+    assert cluster.get("files.example.com")[0] == 200
+    assert cluster.ctl("machine", "rm", third.name).outcome == "unchanged"
