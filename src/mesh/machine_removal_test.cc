@@ -31,6 +31,14 @@ class WatchedRecords final : public KeyValue {
   explicit WatchedRecords(KeyValue& inner) : inner_(inner) {}
   std::function<void()> tick = [] {};
 
+  template <class F>
+  auto around(F write) {
+    tick();
+    auto done = write();
+    tick();
+    return done;
+  }
+
   Result<std::optional<Record>> get(Bucket bucket, std::string_view key) override {
     return inner_.get(bucket, key);
   }
@@ -51,13 +59,6 @@ class WatchedRecords final : public KeyValue {
   }
 
  private:
-  template <class F>
-  auto around(F write) {
-    tick();
-    auto done = write();
-    tick();
-    return done;
-  }
   KeyValue& inner_;
 };
 
@@ -146,7 +147,8 @@ class MachineRemovalTest : public ::testing::Test {
     EXPECT_EQ(check_not_removed(cluster_.records, again).error().code, Code::denied);
     EXPECT_EQ(operation().outcome, Outcome::committed);
     // Every newest commit can be deployed again, and names nothing there.
-    for (const auto& [name, entry] : cluster_.engine->stored()->newest) {
+    const Snapshot stored = cluster_.engine->stored().value();
+    for (const auto& [name, entry] : stored.newest) {
       for (const CommittedService& service : entry.commit.services) {
         for (const CommittedInstance& instance : service.instances) {
           EXPECT_NE(instance.machine, test_machine(2).id);
@@ -307,8 +309,10 @@ TEST_F(MachineRemovalTest, OneThatWasToldIsNoObstacleWhenItIsSilent) {
 }
 
 TEST_F(MachineRemovalTest, MembersThatDoNotConfirmAreNamed) {
-  leaves_when_told();
-  silence(3);
+  cluster_.machines.fault = [this](const std::string& line) -> std::optional<Error> {
+    if (line == "leave machine-2") silence(3);
+    return std::nullopt;
+  };
   const RemovalReport report = done();
   EXPECT_EQ(report.end, End::removed) << report.error.value_or(Error{}).line();
   EXPECT_THAT(report.unconfirmed, ElementsAre("m3"));
