@@ -9,22 +9,15 @@ namespace ployz::cli {
 namespace {
 
 Answer drain_answer(Session& session, Json document) {
-  Answer answer;
   const auto outcome = text_of(document, "outcome");
-  const auto& style = session.style();
-  answer.text = steps_text(document, style);
+  auto text = steps_text(document, session.style());
   if (outcome == "preview" || outcome == "drained") {
-    answer.text += datasets_text("data that stays there, of former commits or of nobody:",
-                                 list_of(document, "stays"));
+    text += datasets_text("data that stays there, of former commits or of nobody:",
+                          list_of(document, "stays"));
   }
-  answer.text += std::format("machine {}: {}\n", text_of(object_of(document, "machine"), "name"),
-                             outcome == "preview" ? "preview; nothing was changed" : outcome);
-  const bool well = outcome == "preview" || outcome == "unchanged" || outcome == "drained";
-  answer.exit_code = well ? 0 : outcome == "cleanup_pending" ? 4 : 1;
-  if (const Json& error = object_of(document, "error"); !error.empty() && !session.flags().json)
-    session.notice("ployzctl: " + error_from_json(error).line());
-  answer.document = std::move(document);
-  return answer;
+  text += std::format("machine {}: {}\n", text_of(object_of(document, "machine"), "name"),
+                      outcome == "preview" ? "preview; nothing was changed" : outcome);
+  return ended_answer(session, std::move(document), std::move(text), "drained");
 }
 
 Result<Answer> run_drain(Session& session, const Args& args) {

@@ -55,22 +55,15 @@ std::string unconfirmed_text(const Json& document) {
 }
 
 Answer rm_answer(Session& session, Json document) {
-  Answer answer;
   const auto outcome = text_of(document, "outcome");
-  answer.text = lost_text(document) + steps_text(document, session.style());
-  if (outcome == "preview" || outcome == "removed") answer.text += data_text(document);
-  answer.text += unconfirmed_text(document);
-  const auto name = text_of(object_of(document, "machine"), "name");
-  answer.text += std::format("machine {}: {}\n", name,
-                             outcome == "preview"     ? "preview; nothing was changed"
-                             : outcome == "unchanged" ? "removed before"
-                                                      : outcome);
-  const bool well = outcome == "preview" || outcome == "unchanged" || outcome == "removed";
-  answer.exit_code = well ? 0 : outcome == "cleanup_pending" ? 4 : 1;
-  if (const Json& error = object_of(document, "error"); !error.empty() && !session.flags().json)
-    session.notice("ployzctl: " + error_from_json(error).line());
-  answer.document = std::move(document);
-  return answer;
+  auto text = lost_text(document) + steps_text(document, session.style());
+  if (outcome == "preview" || outcome == "removed") text += data_text(document);
+  text += unconfirmed_text(document);
+  text += std::format("machine {}: {}\n", text_of(object_of(document, "machine"), "name"),
+                      outcome == "preview"     ? "preview; nothing was changed"
+                      : outcome == "unchanged" ? "removed before"
+                                               : outcome);
+  return ended_answer(session, std::move(document), std::move(text), "removed");
 }
 
 Result<Answer> run_rm(Session& session, const Args& args) {

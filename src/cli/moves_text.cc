@@ -64,4 +64,16 @@ std::string datasets_text(std::string_view title, const Json& datasets) {
   return text;
 }
 
+Answer ended_answer(Session& session, Json document, std::string text, std::string_view done) {
+  Answer answer;
+  answer.text = std::move(text);
+  const auto outcome = text_of(document, "outcome");
+  const bool well = outcome == "preview" || outcome == "unchanged" || outcome == done;
+  answer.exit_code = well ? 0 : outcome == "cleanup_pending" ? 4 : 1;
+  if (const Json& error = object_of(document, "error"); !error.empty() && !session.flags().json)
+    session.notice("ployzctl: " + error_from_json(error).line());
+  answer.document = std::move(document);
+  return answer;
+}
+
 }  // namespace ployz::cli

@@ -227,7 +227,7 @@ RemovalReport MachineRemoval::work(Run run) {
     }
     TRY(revoke_and_confirm(run));
     run.report.end = End::cleanup_pending;
-    return run.request.force ? lose(run) : Status();
+    return lose(run);
   };
   RemovalReport& report = run.report;
   if (Status done = steps(); !done) {

@@ -5,9 +5,10 @@
 //   leave    it notes durably that it leaves, says so, and cleans itself
 //   revoke   record, admission and claim of a subnet go, a tombstone stays     (revocation.h)
 //   confirm  every member that answers has dropped its key                     (member_sync.h)
+//   lose     every namespace becomes what it is without the machine, each by one operation of the
+//            engine; after a drain only the volumes that removed namespaces had there  (plan/loss.h)
 //
-// By force, of a machine that does not answer: revoke, confirm, and then every namespace becomes what
-// it is without the machine, each by one operation of the engine (plan/loss.h).
+// By force, of a machine that does not answer: revoke, confirm, lose.
 //
 // What it promises:
 // - Everything that could refuse it is looked at before anything is changed, and data that exists

@@ -39,11 +39,44 @@ void leave_out(NextState& next, const Commit& commit, const AbandonRequest& requ
                 [&](const WantedVolume& wanted) { return lost.contains(wanted.spec.name); });
 }
 
+// The core keeps a name until somebody takes it away, as is done here.
+void end_volumes(Plan& plan, const std::set<VolumeName>& lost) {
+  std::erase_if(plan.commit->volumes, [&](const CommittedVolume& volume) {
+    return lost.contains(volume.spec.name);
+  });
+}
+
+NextState without(NextState next, const std::set<VolumeName>& lost) {
+  next.forgets_the_lost = true;
+  next.always_commit = true;
+  for (const VolumeName& volume : lost) {
+    next.notes.push_back(
+        {Change::Kind::remove, "volume " + volume.str(), "its data left with its machine"});
+  }
+  return next;
+}
+
+// Only its data was kept.
+Result<Plan> abandon_removed(const AbandonRequest& request, const std::set<VolumeName>& lost,
+                             const Snapshot& snapshot, const PlanIdentity& identity) {
+  NextState next;
+  next.plan_kind = "abandon";
+  next.commit_kind = CommitKind::remove;
+  next.name_space = request.name_space;
+  Plan plan = TRY(plan_next_state(without(std::move(next), lost), snapshot, identity));
+  plan.commit->removed = true;
+  end_volumes(plan, lost);
+  TRY(validate(plan));
+  return plan;
+}
+
 }  // namespace
 
 Result<Plan> plan_abandon(const AbandonRequest& request, const Snapshot& snapshot,
                           const PlanIdentity& identity) {
-  const Commit& commit = *TRY(living(snapshot, request.name_space));
+  const CommitEntry* entry = newest_entry(snapshot, request.name_space);
+  if (entry == nullptr) return fail(living(snapshot, request.name_space).error());
+  const Commit& commit = entry->commit;
   if (const Machine* machine = find_machine(snapshot, request.machine)) {
     return fail(Code::precondition, std::format("machine {} is in the network", machine->name));
   }
@@ -52,22 +85,13 @@ Result<Plan> plan_abandon(const AbandonRequest& request, const Snapshot& snapsho
     return stands_on(service, request.machine);
   });
   if (lost.empty() && !stood) {
-    return already("abandon", *newest_entry(snapshot, request.name_space),
-                   "has nothing on the machine that left");
+    return already("abandon", *entry, "has nothing on the machine that left");
   }
+  if (commit.removed) return abandon_removed(request, lost, snapshot, identity);
   NextState next = as_it_is(commit, "abandon", CommitKind::migrate);
-  next.forgets_the_lost = true;
-  next.always_commit = true;
   leave_out(next, commit, request, lost);
-  for (const VolumeName& volume : lost) {
-    next.notes.push_back(
-        {Change::Kind::remove, "volume " + volume.str(), "its data left with its machine"});
-  }
-  Plan plan = TRY(plan_next_state(next, snapshot, identity));
-  // The core keeps a name until somebody takes it away, as is done here.
-  std::erase_if(plan.commit->volumes, [&](const CommittedVolume& volume) {
-    return lost.contains(volume.spec.name);
-  });
+  Plan plan = TRY(plan_next_state(without(std::move(next), lost), snapshot, identity));
+  end_volumes(plan, lost);
   TRY(validate(plan));
   return plan;
 }

@@ -145,7 +145,6 @@ void Losing::lose(const NamespaceName& name_space) {
   // By value: the plan makes another commit the newest.
   const Commit commit = snapshot_.newest.at(name_space).commit;
   lose_volumes(name_space, commit);
-  if (commit.removed) return;
   AbandonRequest request{name_space, machine_, {}, {}};
   std::vector<LostService> services = restartable(name_space, commit);
   auto made = fit(request, commit, services);

@@ -141,6 +141,26 @@ TEST(Loss, TheSameWhenTheMachineLeftAlready) {
   EXPECT_EQ(plan->commit->volumes[0].machine, test_machine(1).id);
 }
 
+TEST(Loss, ARemovedNamespaceLosesTheNameToo) {
+  Cluster cluster;
+  cluster.deploy(with_database("m2"));
+  const auto removal = plan_namespace_rm({NamespaceName("shop"), false}, cluster.snapshot,
+                                         {OperationId("nsrm"), cluster.seed++});
+  ASSERT_TRUE(removal) << removal.error().line();
+  cluster.execute(*removal);
+  const Loss loss = cluster.lose(2);
+  EXPECT_TRUE(loss.services.empty());
+  ASSERT_EQ(loss.volumes.size(), 1u);
+  EXPECT_TRUE(loss.volumes[0].removed);
+  ASSERT_EQ(loss.moves.size(), 1u);
+  EXPECT_TRUE(loss.moves[0].plan.commit->removed);
+  EXPECT_TRUE(loss.moves[0].plan.commit->volumes.empty());
+  // The name is free for new data.
+  std::erase(cluster.snapshot.machines, test_machine(2));
+  cluster.execute(loss.moves[0].plan);
+  EXPECT_TRUE(cluster.plan(with_database("m1")));
+}
+
 TEST(Loss, AMachineOfTheNetworkIsNotAbandoned) {
   Cluster cluster;
   cluster.deploy(with_database("m2"));

@@ -164,6 +164,8 @@ def test_data_that_is_nowhere_else_is_asked_for_and_can_stay_on_the_disk(cluster
     third.wait(lambda: third.sh("ls /var/lib/ployz/keys").stdout == "", "the keys to be gone")
     assert third.sh(f"ls {POOL}/datasets").stdout.strip() != ""
     third.wait(lambda: "machine.json" not in third.sh("ls /var/lib/ployz").stdout, "it to leave")
+    # The name is free for new data.
+    committed(cluster.deploy(stored("files")))
 
 
 def test_refusals_change_nothing(cluster, third):
