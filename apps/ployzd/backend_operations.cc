@@ -15,7 +15,12 @@ Result<Operation> Backend::operation(const OperationId& id) {
   const auto member = TRY(node_.member());
   std::vector<Operation> one{TRY(member->engine().operation(id))};
   member->admissions().tell_outcomes(one);
-  return std::move(one.front());
+  Operation& operation = one.front();
+  // It has no lease: whether it runs, the daemon knows that works on it.
+  if (operation.kind == kMachineRm && operation.outcome == Outcome::running) {
+    operation.outcome = Outcome::interrupted;
+  }
+  return std::move(operation);
 }
 
 Result<Operation> Backend::resume(const OperationId& id, const EventSink& events,

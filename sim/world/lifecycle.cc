@@ -1,12 +1,17 @@
-// Operators that drain machines, put them on standby and back in service.
+// Operators that drain machines, put them on standby and back in service, and give up dead ones.
 #include <format>
 
 #include "mesh/machine_drain.h"
+#include "mesh/machine_removal.h"
 #include "mesh/machine_state.h"
 #include "sim/world/operators.h"
 
 namespace ployz::sim {
 namespace {
+
+// Of the settling, in which nothing is disturbed: one waits longer than any lease lives.
+constexpr int kRemovalRounds = 6;
+constexpr uint64_t kRemovalPauseNs = 20'000'000'000;
 
 Json state_of(const Record& record) {
   const auto json = parse_json(record.value);
@@ -52,6 +57,39 @@ void Operators::drain(Random& random, const Machine& machine) {
   answer.prepared = true;
   if (!answer.lost && answer.result && !answer.result->id.empty()) told(answer);
   if (*drained) world_.trace.counts.add(Count::drained);
+}
+
+void Operators::remove_the_dead(Random& random, bool disturbed) {
+  for (const auto& machine : world_.machines) {
+    if (!machine->dead()) continue;
+    SimMachine& through = any_machine(random);
+    const Daemon* daemon = through.daemon();
+    if (daemon == nullptr) continue;
+    const RemovalRequest request{machine->self().name, true, false, true};
+    // What it does to namespaces are operations of their own, which the journal has.
+    (void)world_.execute(
+        through, "machine rm --force " + request.machine,
+        [this, request, daemon, self = through.self().id](
+            Engine& engine, std::stop_token stop) -> Result<Operation> {
+          MachineRemoval removal({self}, {engine, world_.store, world_.rpc, *daemon->clock,
+                                          *daemon->entropy});
+          TRY(removal.run(request, {}, stop));
+          return Operation{};
+        },
+        disturbed ? maybe_cancel(random) : std::nullopt);
+  }
+}
+
+// Whoever died is out then, and every removal has ended: none of them may need more than that its
+// command is given again.
+void Operators::settle_removals() {
+  for (int round = 0; round < kRemovalRounds; ++round) {
+    remove_the_dead(world_.random, false);
+    const auto unfinished = unfinished_of(world_.store, kMachineRm);
+    if (unfinished && unfinished->empty() && !world_.has_ghosts()) return;
+    world_.scheduler.sleep_ns(kRemovalPauseNs);
+  }
+  world_.trace.violation("a removal by force does not come to an end");
 }
 
 void Operators::end_drains() {

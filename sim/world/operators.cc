@@ -54,7 +54,7 @@ void Operators::one_operator(Random random) {
 void Operators::one_command(Random& random) {
   const NamespaceName& name_space = namespaces_[random.below(namespaces_.size())];
   // An operator may give a dead machine up at any moment.
-  if (random.below(8) == 0) world_.forget_the_dead();
+  if (random.below(8) == 0) remove_the_dead(random, true);
   switch (random.below(19)) {
     case 0:
       return remove(random, name_space);
@@ -209,7 +209,7 @@ void Operators::settle() {
   // that is not so.
   if (world_.living().size() < world_.machines.size()) {
     if (world_.random.coin()) settle_unfinished();
-    world_.forget_the_dead();
+    settle_removals();
   }
   settle_unfinished();
   for (const NamespaceName& name_space : namespaces_) {

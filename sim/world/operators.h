@@ -26,6 +26,9 @@ class Operators {
   // A machine is drained, put on standby or back in service.
   void change_machine(Random& random);
   void drain(Random& random, const Machine& machine);
+  // `machine rm --force` of who is dead, if anybody is.
+  void remove_the_dead(Random& random, bool disturbed);
+  void settle_removals();
   // Drained machines are empty; then all take part again.
   void end_drains();
   void move_data(Random& random);

@@ -154,17 +154,6 @@ std::vector<SimMachine*> World::living() {
   return found;
 }
 
-void World::forget_the_dead() {
-  for (const auto& machine : machines) {
-    if (!machine->dead()) continue;
-    const auto record = store.get(Bucket::machines, machine->self().id.str());
-    if (!record || !*record) continue;
-    trace.note("machine rm --force", machine->self().name);
-    check(store.remove(Bucket::machines, (*record)->key, (*record)->revision).has_value(),
-          "the world itself is not disturbed");
-  }
-}
-
 bool World::has_ghosts() {
   const std::vector<Record> records = store.records(Bucket::machines);
   return std::ranges::any_of(machines, [&](const auto& machine) {
@@ -243,7 +232,7 @@ std::vector<Operation> World::operations() {
                                   operation.error().message));
       continue;
     }
-    operations.push_back(std::move(*operation));
+    if (!operation->name_space.empty()) operations.push_back(std::move(*operation));
   }
   return operations;
 }

@@ -49,14 +49,13 @@ class World {
 
   // Looks from outside, without calls.
   [[nodiscard]] std::map<NamespaceName, CommitEntry> newest();
+  // Those of namespaces.
   [[nodiscard]] std::vector<Operation> operations();
   [[nodiscard]] SimMachine* machine(const MachineId& id);
   // Whether something answers at this address to a machine.
   [[nodiscard]] bool serves(MachineIndex from, std::string_view address);
   // Machines that have not died.
   [[nodiscard]] std::vector<SimMachine*> living();
-  // What `machine rm --force` does to a dead machine: its record is gone.
-  void forget_the_dead();
   // A dead machine still belongs to the network.
   [[nodiscard]] bool has_ghosts();
   // Counts what may leave something behind in a gateway for a while.

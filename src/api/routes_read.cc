@@ -52,6 +52,14 @@ Json preview_to_json(const Plan& plan) {
               {"cleanup", steps(plan.cleanup)}};
 }
 
+// One without a lease, such as the removal of a machine, runs as long as its call does.
+static Operation as_it_runs(RouteContext& c, Operation operation) {
+  if (operation.outcome == Outcome::interrupted && c.live.find(operation.id)) {
+    operation.outcome = Outcome::running;
+  }
+  return operation;
+}
+
 namespace handlers {
 
 Status status(RouteContext& c) {
@@ -104,13 +112,14 @@ Status instances(RouteContext& c) {
 Status operations(RouteContext& c) {
   const auto limit = TRY(query_uint(c.request, "limit", 50, kMaxList));
   Json list = Json::array();
-  for (const Operation& operation : TRY(c.service.operations(limit)))
-    list.push_back(to_json(operation, false));
+  for (Operation& operation : TRY(c.service.operations(limit)))
+    list.push_back(to_json(as_it_runs(c, std::move(operation)), false));
   return reply(c, {{"operations", std::move(list)}});
 }
 
 Status operation(RouteContext& c) {
-  return reply(c, to_json(TRY(c.service.operation(OperationId(c.params.at(0)))), false));
+  auto operation = TRY(c.service.operation(OperationId(c.params.at(0))));
+  return reply(c, to_json(as_it_runs(c, std::move(operation)), false));
 }
 
 Status images(RouteContext& c) {
