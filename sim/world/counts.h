@@ -45,6 +45,7 @@ enum class Count : size_t {
   prunes,
   removed_volumes,
   drained,
+  removed_machines,
   writes,
   receives,
   cut_streams,
@@ -60,7 +61,7 @@ inline constexpr std::array<std::string_view, kCounts> kCountNames{
     "hangs",      "unknown writes", "refused calls", "ctrl-c",           "partitions",
     "machine pauses", "machine deaths", "cut calls", "gateway switches",
     "branches", "forks", "migrations", "promotes", "rollbacks", "volume snapshots", "prunes",
-    "removed volumes", "drained", "writes", "receives", "cut streams", "full pools",
+    "removed volumes", "drained", "removed machines", "writes", "receives", "cut streams", "full pools",
     "thread switches"};
 
 class Counts {

@@ -2,7 +2,6 @@
 #include <format>
 
 #include "mesh/machine_drain.h"
-#include "mesh/machine_removal.h"
 #include "mesh/machine_state.h"
 #include "sim/world/operators.h"
 
@@ -22,8 +21,9 @@ Json state_of(const Record& record) {
 
 void Operators::change_machine(Random& random) {
   const Machine machine = any_machine(random).self();
-  const uint64_t what = random.below(5);
+  const uint64_t what = random.below(6);
   if (what < 2) return drain(random, machine);
+  if (what == 5) return remove_machine(random);
   const MachineState to = what == 2 ? MachineState::standby : MachineState::active;
   SimMachine& through = any_machine(random);
   const Daemon* daemon = through.daemon();
@@ -62,21 +62,70 @@ void Operators::drain(Random& random, const Machine& machine) {
 void Operators::remove_the_dead(Random& random, bool disturbed) {
   for (const auto& machine : world_.machines) {
     if (!machine->dead()) continue;
-    SimMachine& through = any_machine(random);
-    const Daemon* daemon = through.daemon();
-    if (daemon == nullptr) continue;
-    const RemovalRequest request{machine->self().name, true, false, true};
-    // What it does to namespaces are operations of their own, which the journal has.
-    (void)world_.execute(
-        through, "machine rm --force " + request.machine,
-        [this, request, daemon, self = through.self().id](
-            Engine& engine, std::stop_token stop) -> Result<Operation> {
-          MachineRemoval removal({self}, {engine, world_.store, world_.rpc, *daemon->clock,
-                                          *daemon->entropy});
-          TRY(removal.run(request, {}, stop));
+    run_removal(*machine, {machine->self().name, true, false, true},
+                disturbed ? maybe_cancel(random) : std::nullopt);
+  }
+}
+
+// What it does to namespaces are operations of their own, which the journal has.
+void Operators::run_removal(SimMachine& victim, const RemovalRequest& request,
+                            std::optional<uint64_t> cancel) {
+  through_another(
+      victim, std::format("machine rm {}{}", request.machine, request.force ? " --force" : ""),
+      [request](MachineRemoval& removal, std::stop_token stop) {
+        return removal.run(request, {}, stop).transform([](const RemovalReport&) {
           return Operation{};
-        },
-        disturbed ? maybe_cancel(random) : std::nullopt);
+        });
+      },
+      cancel);
+  const auto members = world_.store.records(Bucket::machines);
+  if (victim.dead() || std::ranges::contains(members, victim.self().id.str(), &Record::key)) return;
+  world_.trace.note("machine has left", victim.self().name);
+  world_.trace.counts.add(Count::removed_machines);
+  world_.switch_off(victim);
+}
+
+void Operators::through_another(SimMachine& victim, const std::string& what, const Removing& work,
+                                std::optional<uint64_t> cancel) {
+  std::vector<SimMachine*> others = world_.living();
+  std::erase(others, &victim);
+  if (others.empty()) return;
+  SimMachine& through = *others[world_.random.below(others.size())];
+  const Daemon* daemon = through.daemon();
+  if (daemon == nullptr) return;
+  (void)world_.execute(
+      through, what,
+      [this, work, daemon, self = through.self().id](Engine& engine, std::stop_token stop) {
+        MachineRemoval removal({self}, {engine, world_.store, world_.rpc, *daemon->clock,
+                                        *daemon->entropy});
+        return work(removal, stop);
+      },
+      cancel);
+}
+
+void Operators::remove_machine(Random& random) {
+  SimMachine& victim = any_machine(random);
+  if (victim.index() == kStoreMachine || world_.living().size() < world_.machines.size()) return;
+  run_removal(victim, {victim.self().name, false, false, true}, maybe_cancel(random));
+}
+
+void Operators::end_removals() {
+  for (int round = 0; round < kRemovalRounds; ++round) {
+    const auto unfinished = unfinished_of(world_.store, kMachineRm);
+    if (unfinished && unfinished->empty()) return;
+    for (const JournaledOperation& found : *unfinished) {
+      SimMachine* victim = world_.machine(machine_of(found.operation, kMachineRm));
+      run_removal(*victim, {victim->self().name, false, false, true}, std::nullopt);
+      const auto now = find_operation(world_.store, found.operation.id);
+      if (!now || !*now || (*now)->operation.ended()) continue;
+      through_another(
+          *victim, "op abort " + found.operation.id.str(),
+          [id = found.operation.id](MachineRemoval& removal, std::stop_token) {
+            return removal.abort(id);
+          },
+          std::nullopt);
+    }
+    world_.scheduler.sleep_ns(kRemovalPauseNs);
   }
 }
 
@@ -109,7 +158,7 @@ void Operators::end_drains() {
   }
   for (const Record& record : world_.store.records(Bucket::machines)) {
     auto json = parse_json(record.value);
-    if (!json || state_of(record) == "active") continue;
+    if (!json || state_of(record) == "active" || state_of(record) == "leaving") continue;
     (*json)["state"] = "active";
     (void)world_.store.update(Bucket::machines, record.key, to_text(*json), record.revision);
   }

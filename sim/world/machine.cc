@@ -109,6 +109,8 @@ void SimMachine::boot_daemon(Daemon& daemon) {
           if (auto answer = answer_of_mutant(cluster_, *this, command, request)) return *answer;
           // Keys and users are not part of this world.
           if (command == "mesh_sync") return Json::object();
+          // It is switched off when its removal has ended.
+          if (command == "leave") return Json::object();
           return daemon.agent->handle(command, request);
         });
     if (serving) {

@@ -204,6 +204,7 @@ void Operators::resume_or_abort(Random& random) {
 }
 
 void Operators::settle() {
+  end_removals();
   end_drains();
   // With a dead machine in the network not everything can be settled, but nothing may be claimed
   // that is not so.

@@ -2,6 +2,7 @@
 // one or two at once; then somebody settles everything.
 #pragma once
 
+#include "mesh/machine_removal.h"
 #include "sim/checkers/data_checker.h"
 #include "sim/checkers/outcome_checker.h"
 #include "sim/world/world.h"
@@ -29,6 +30,15 @@ class Operators {
   // `machine rm --force` of who is dead, if anybody is.
   void remove_the_dead(Random& random, bool disturbed);
   void settle_removals();
+  // `machine rm` of one that lives; nothing when another one is out already.
+  void remove_machine(Random& random);
+  void run_removal(SimMachine& victim, const RemovalRequest& request,
+                   std::optional<uint64_t> cancel);
+  using Removing = std::function<Result<Operation>(MachineRemoval&, std::stop_token)>;
+  void through_another(SimMachine& victim, const std::string& what, const Removing& work,
+                       std::optional<uint64_t> cancel);
+  // Those that were cut off come to an end, or are given up while the machine may stay.
+  void end_removals();
   // Drained machines are empty; then all take part again.
   void end_drains();
   void move_data(Random& random);

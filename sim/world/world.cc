@@ -141,6 +141,11 @@ void World::befall(SimHook::Calamity calamity) {
   if (victim.index() == kStoreMachine || living().size() < machines.size()) return;
   trace.note("machine dies", victim.self().name);
   trace.counts.add(Count::machine_deaths);
+  switch_off(victim);
+}
+
+void World::switch_off(SimMachine& victim) {
+  if (victim.dead()) return;
   cluster.streams.end(victim.daemon_process(), false);
   lose_calls(victim.daemon_process());
   victim.die();

@@ -56,6 +56,8 @@ class World {
   [[nodiscard]] bool serves(MachineIndex from, std::string_view address);
   // Machines that have not died.
   [[nodiscard]] std::vector<SimMachine*> living();
+  // It is there no more.
+  void switch_off(SimMachine& victim);
   // A dead machine still belongs to the network.
   [[nodiscard]] bool has_ghosts();
   // Counts what may leave something behind in a gateway for a while.
