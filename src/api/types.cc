@@ -123,63 +123,6 @@ Json to_json(const StateReport& report) {
           {"workloads", std::move(workloads)}};
 }
 
-Json to_json(const StoreReport& report) {
-  Json json{{"outcome", report.preview ? "preview" : std::string(to_string(report.outcome))},
-            {"epoch", report.after.epoch},
-            {"machines", report.machines},
-            {"before", to_json(report.before)},
-            {"after", to_json(report.after)}};
-  if (report.operation.empty()) return json;
-  json["operation"] = report.operation.str();
-  json["copied"] = {{"messages", report.copied.messages}, {"bytes", report.copied.bytes}};
-  json["frozen_ms"] = report.frozen_ms;
-  json["silent"] = report.silent;
-  return json;
-}
-
-Json to_json(const StoreRequest& request) {
-  return {{"replicas", request.replicas},
-          {"machines", request.machines},
-          {"preview", request.preview}};
-}
-
-Result<StoreRequest> store_request_from_json(const Json& json) {
-  return StoreRequest{TRY(get_uint(json, "replicas")), TRY(get_strings(json, "machines")),
-                      TRY(get_bool_or(json, "preview", false))};
-}
-
-Json to_json(const DrainReport& report) {
-  Json steps = Json::array();
-  for (const DrainStep& step : report.steps) {
-    Json changes = Json::array();
-    for (const Change& change : step.changes) changes.push_back(to_json(change));
-    const bool ran = !step.operation.empty();
-    steps.push_back({{"namespace", step.name_space.str()},
-                     {"services", names_of(step.services)},
-                     {"volumes", names_of(step.volumes)},
-                     {"to", step.to},
-                     {"bytes", step.bytes},
-                     {"changes", std::move(changes)},
-                     {"operation", step.operation.str()},
-                     {"outcome", ran ? to_string(step.outcome) : "planned"},
-                     {"measured", step.measured}});
-  }
-  Json stays = Json::array();
-  for (const DatasetLeft& left : report.stays) {
-    stays.push_back({{"dataset", left.dataset.str()},
-                     {"namespace", left.name_space.str()},
-                     {"volume", left.volume.str()},
-                     {"bytes", left.bytes},
-                     {"moves", left.moves}});
-  }
-  // The key "error" alone would say that nothing was done.
-  return {{"outcome", to_string(report.end)},
-          {"machine", to_json(report.machine)},
-          {"steps", std::move(steps)},
-          {"stays", std::move(stays)},
-          {"error", report.error ? error_to_json(*report.error) : Json()}};
-}
-
 Json to_json(const EndpointReport& report) {
   return {{"kind", report.kind}, {"service", report.service.str()}, {"where", report.where}};
 }

@@ -77,6 +77,31 @@ Json volumes_of(const std::vector<LostVolume>& all) {
 }  // namespace
 
 // In both, the key "error" alone would say that nothing was done.
+Json to_json(const StoreReport& report) {
+  Json json{{"outcome", report.preview ? "preview" : std::string(to_string(report.outcome))},
+            {"epoch", report.after.epoch},
+            {"machines", report.machines},
+            {"before", to_json(report.before)},
+            {"after", to_json(report.after)}};
+  if (report.operation.empty()) return json;
+  json["operation"] = report.operation.str();
+  json["copied"] = {{"messages", report.copied.messages}, {"bytes", report.copied.bytes}};
+  json["frozen_ms"] = report.frozen_ms;
+  json["silent"] = report.silent;
+  return json;
+}
+
+Json to_json(const StoreRequest& request) {
+  return {{"replicas", request.replicas},
+          {"machines", request.machines},
+          {"preview", request.preview}};
+}
+
+Result<StoreRequest> store_request_from_json(const Json& json) {
+  return StoreRequest{TRY(get_uint(json, "replicas")), TRY(get_strings(json, "machines")),
+                      TRY(get_bool_or(json, "preview", false))};
+}
+
 Json to_json(const DrainReport& report) {
   return {{"outcome", to_string(report.end)},
           {"machine", to_json(report.machine)},

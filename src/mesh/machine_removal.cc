@@ -10,6 +10,7 @@
 #include "mesh/revocation.h"
 #include "mesh/roster.h"
 #include "mesh/store_handover.h"
+#include "mesh/store_transfer.h"
 #include "plan/placement.h"
 
 namespace ployz {
@@ -120,7 +121,7 @@ Status MachineRemoval::look_at_member(const RemovalRequest& request, const Snaps
                             machine.name),
                 std::format("run the same command on another one, such as {}", others.front().name));
   }
-  TRY(check_store_handover(machine, others));
+  (void)TRY(plan_handover(machine, request.force, others));
   if (request.force) return look_at_loss(report);
   // It was told, and nothing is left there.
   return machine.state == MachineState::leaving ? Status() : look_at_drain(request, report);
@@ -221,10 +222,12 @@ RemovalReport MachineRemoval::work(Run run) {
   const auto steps = [&]() -> Status {
     if (!run.request.force) {
       TRY(empty(run));
+      TRY(hand_over(run));
       TRY(tell(run));
     } else if (run.removal.operation().phase == Phase::apply) {
       TRY(run.removal.enter(Phase::commit));
     }
+    if (run.request.force) TRY(hand_over(run));
     TRY(revoke_and_confirm(run));
     run.report.end = End::cleanup_pending;
     return lose(run);
@@ -300,6 +303,26 @@ Status MachineRemoval::empty(Run& run) {
   }
   report.machine = std::move(changed->machine);
   return {};
+}
+
+// The store, if it has it, while it still answers. Whoever has not heard of the move yet would look for
+// the store where nobody is any more, so all others must follow before it goes on.
+Status MachineRemoval::hand_over(Run& run) {
+  const Snapshot stored = TRY(ports_.engine.stored());
+  const Machine* leaver = find_machine(stored, run.report.machine.id);
+  if (leaver == nullptr) return {};
+  const auto move =
+      TRY(plan_handover(*leaver, run.request.force, others_of(*leaver, stored.machines)));
+  if (!move) return {};
+  note(run, "handing over the control plane's store");
+  StoreTransfer transfer(config_.self, {ports_.records, ports_.rpc, ports_.clock, ports_.entropy});
+  const StoreReport moved = TRY(transfer.run(*move, run.events, run.cancel));
+  std::string behind;
+  for (const std::string& name : moved.silent) {
+    if (name != leaver->name) behind += (behind.empty() ? "" : ", ") + name;
+  }
+  if (behind.empty()) return {};
+  return fail(Code::unavailable, "the store has moved, and these have not followed yet: " + behind);
 }
 
 Status MachineRemoval::tell(Run& run) {

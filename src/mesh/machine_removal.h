@@ -2,6 +2,7 @@
 //
 //   drain    everything of the newest commits moves away                       (MachineDrain)
 //   leaving  compare-and-set of its record: drained → leaving, which no other state follows
+//   hand over  the control plane's store, if it has it                         (StoreTransfer)
 //   leave    it notes durably that it leaves, says so, and cleans itself
 //   revoke   record, admission and claim of a subnet go, a tombstone stays     (revocation.h)
 //   confirm  every member that answers has dropped its key                     (member_sync.h)
@@ -94,6 +95,7 @@ class MachineRemoval {
   [[nodiscard]] Result<Removal> begin(const RemovalRequest& request, const Machine& machine);
   [[nodiscard]] RemovalReport work(Run run);
   [[nodiscard]] Status empty(Run& run);
+  [[nodiscard]] Status hand_over(Run& run);
   [[nodiscard]] Status tell(Run& run);
   [[nodiscard]] Status revoke_and_confirm(Run& run);
   [[nodiscard]] Status lose(Run& run);

@@ -245,13 +245,6 @@ TEST_F(MachineRemovalTest, KilledAtEachStepTheSameCommandGoesOn) {
 TEST_F(MachineRemovalTest, WhatCannotBeRemovedIsRefusedBeforeAnythingChanges) {
   EXPECT_THAT(refused({"m1"}).hint, HasSubstr("run the same command on another one, such as m2"));
   EXPECT_THAT(refused({"m2", true, false, true}).hint, HasSubstr("ployzctl machine rm m2"));
-  Machine third = test_machine(3);
-  third.stores = true;
-  const auto record = cluster_.records.get(Bucket::machines, third.id.str()).value();
-  ASSERT_TRUE(cluster_.records.update(Bucket::machines, third.id.str(), to_text(to_json(third)),
-                                      record->revision));
-  EXPECT_EQ(refused({"m3"}).hint,
-            "move that first: ployzctl machine storage promote --replicas 1 m1");
   silence();
   EXPECT_THAT(refused({"m2"}).hint, HasSubstr("ployzctl machine rm m2 --force"));
   EXPECT_EQ(state(), MachineState::active);

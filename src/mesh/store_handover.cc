@@ -1,15 +1,53 @@
 #include "mesh/store_handover.h"
 
+#include <algorithm>
 #include <format>
+#include <tuple>
 
 namespace ployz {
+namespace {
 
-Status check_store_handover(const Machine& leaver, const std::vector<Machine>& others) {
-  if (!leaver.stores) return {};
-  return fail(Code::precondition,
-              std::format("machine {} holds the control-plane store", leaver.name),
-              std::format("move that first: ployzctl machine storage promote --replicas 1 {}",
-                          others.empty() ? "MACHINE" : others.front().name));
+bool may_hold(const Machine& machine) {
+  return machine.state == MachineState::active || machine.state == MachineState::standby;
+}
+
+std::string names_of(const std::vector<Machine>& machines) {
+  std::string text;
+  for (const Machine& machine : machines) text += (text.empty() ? "" : ", ") + machine.name;
+  return text.empty() ? "none" : text;
+}
+
+}  // namespace
+
+Result<std::optional<StoreRequest>> plan_handover(const Machine& leaver, bool lost,
+                                                  std::vector<Machine> others) {
+  if (!leaver.stores) return std::nullopt;
+  const auto copies = 1 + static_cast<uint64_t>(std::ranges::count(others, true, &Machine::stores));
+  if (lost && copies == 1) {
+    return fail(Code::precondition,
+                std::format("machine {} held the only copy of the store", leaver.name),
+                "restore it from a mirror: ployzctl machine storage recover");
+  }
+  std::erase_if(others, [](const Machine& machine) { return !may_hold(machine); });
+  std::ranges::sort(others, [](const Machine& a, const Machine& b) {
+    return std::tuple(!a.stores, a.created_at_ms, a.id) <
+           std::tuple(!b.stores, b.created_at_ms, b.id);
+  });
+  if (others.size() < copies) {
+    const std::string hint =
+        others.empty() ? "activate a machine, or add one: ployzctl machine add"
+                       : std::format("keep one copy: ployzctl machine storage promote --replicas 1 "
+                                     "{}; or add a machine",
+                                     others.front().name);
+    return fail(Code::precondition,
+                std::format("machine {} holds one of {} copies of the store, and of the others only "
+                            "{} could: {}",
+                            leaver.name, copies, others.size(), names_of(others)),
+                hint);
+  }
+  StoreRequest request{copies, {}, false};
+  for (uint64_t i = 0; i < copies; ++i) request.machines.push_back(others[i].id.str());
+  return request;
 }
 
 }  // namespace ployz

@@ -80,10 +80,15 @@ Status StoreTransfer::prepare(Work& work) {
 }
 
 Status StoreTransfer::copy(Work& work) {
-  const StoreMember& source = work.report.before.members.front();
   note(work, Phase::apply, "the store takes no writes");
-  TRY(ports_.rpc.call({source.machine, Target::agent, std::string(kStoreFreeze)},
-                      to_json(work.call), kStoreStep));
+  // Any of those that hold it can; of several one may be away.
+  Result<Json> frozen = fail(Code::unavailable, "nobody who holds the store answers");
+  for (const StoreMember& member : work.report.before.members) {
+    frozen = ports_.rpc.call({member.machine, Target::agent, std::string(kStoreFreeze)},
+                             to_json(work.call), kStoreStep);
+    if (frozen || frozen.error().code != Code::unavailable) break;
+  }
+  if (!frozen) return fail(std::move(frozen).error());
   // Where the store is already a copy need not travel.
   const auto& members = work.call.next.members;
   const auto stays = std::ranges::find_if(members, [&](const StoreMember& member) {
