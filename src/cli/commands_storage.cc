@@ -53,6 +53,7 @@ Result<Answer> run_promote(Session& session, const Args& args) {
 CommandSpec machine_storage_command() {
   return {.name = "storage",
           .summary = "Which machines hold the control plane's store",
+          .examples = {"ployzctl machine storage promote --replicas 3 m2 m3"},
           .children = {
               {.name = "promote",
                .summary = "The store moves to one, three or five machines",

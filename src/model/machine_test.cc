@@ -71,7 +71,7 @@ TEST(Machine, BadRecordsAreRefused) {
   Json machine = to_json(sample_machine());
   machine["state"] = "asleep";
   EXPECT_EQ(machine_from_json(machine).error().message,
-            "state: must be active, draining, drained or standby");
+            "state: must be active, draining, drained, standby or leaving");
   Json facts = to_json(sample_facts());
   facts["host_ports_in_use"][1] = 65536;
   EXPECT_EQ(machine_facts_from_json(facts).error().message,
