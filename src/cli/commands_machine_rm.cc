@@ -84,24 +84,24 @@ Result<Answer> run_rm(Session& session, const Args& args) {
 }  // namespace
 
 CommandSpec machine_rm_command() {
-  return {.name = "rm",
-          .summary = "A machine leaves the network; what runs on it moves away first",
-          .description =
-              "Drains it, as machine drain does, has it clean itself (containers, data, units, "
-              "interface, keys), and\nrevokes its credentials on every member. Data that exists "
-              "nowhere else is listed and goes only with\n--yes. Interrupted at any point, the same "
-              "command goes on. machine add brings the host in anew.\n\nWith --force: one that does "
-              "not answer and never will. What it had is listed, restarts elsewhere if\nit can, and "
-              "is lost if its data was only there; the next deploy makes such volumes new and empty.",
-          .examples = {"ployzctl machine rm m2 --dry-run", "ployzctl machine rm m2",
-                       "ployzctl machine rm m2 --keep-data",
-                       "ployzctl machine rm m2 --force --yes"},
-          .options = {dry_run_option(),
-                      {"force", 0, "", "it does not answer: give up what only it has"},
-                      {"keep-data", 0, "", "leave its storage pool, with all data, on its disk"},
-                      {"yes", 'y', "", "data that exists nowhere else may go"}},
-          .positionals = {{"MACHINE", "name or id", true, false, Names::machine}},
-          .run = run_rm};
+  return {
+      .name = "rm",
+      .summary = "A machine leaves the network; what runs on it moves away first",
+      .description =
+          "Drains it, as machine drain does, has it clean itself (containers, data, units, "
+          "interface, keys), and\nrevokes its credentials on every member. Data that exists "
+          "nowhere else is listed and goes only with\n--yes. Interrupted at any point, the same "
+          "command goes on. machine add brings the host in anew.\n\nWith --force: one that does "
+          "not answer and never will. What it had is listed, restarts elsewhere if\nit can, and "
+          "is lost if its data was only there; the next deploy makes such volumes new and empty.",
+      .examples = {"ployzctl machine rm m2 --dry-run", "ployzctl machine rm m2",
+                   "ployzctl machine rm m2 --keep-data", "ployzctl machine rm m2 --force --yes"},
+      .options = {dry_run_option(),
+                  {"force", 0, "", "it does not answer: give up what only it has"},
+                  {"keep-data", 0, "", "leave its storage pool, with all data, on its disk"},
+                  {"yes", 'y', "", "data that exists nowhere else may go"}},
+      .positionals = {{"MACHINE", "name or id", true, false, Names::machine}},
+      .run = run_rm};
 }
 
 }  // namespace ployz::cli

@@ -15,8 +15,8 @@ namespace ployz::cli {
 // A list of datasets under a title; nothing when there are none.
 [[nodiscard]] std::string datasets_text(std::string_view title, const Json& datasets);
 
-// How it ended: the exit code, the document's own "error" told beside the text. `done`: the outcome of
-// one that was seen through.
+// How it ended: the exit code, the document's own "error" told beside the text. `done`: the outcome
+// of one that was seen through.
 [[nodiscard]] Answer ended_answer(Session& session, Json document, std::string text,
                                   std::string_view done);
 

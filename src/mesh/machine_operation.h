@@ -1,6 +1,6 @@
 // The journal entry of an operation that is about one machine and no namespace: `machine add`,
-// `machine rm`. An Operation in the store's operations, so that `op ls` shows it and any daemon can go
-// on with it. Every write is a compare-and-set: whoever takes it over stops the one before.
+// `machine rm`. An Operation in the store's operations, so that `op ls` shows it and any daemon can
+// go on with it. Every write is a compare-and-set: whoever takes it over stops the one before.
 #pragma once
 
 #include <optional>
@@ -43,9 +43,7 @@ class MachineOperation {
   [[nodiscard]] static Operation begin(std::string_view kind, const OperationId& id,
                                        const MachineId& coordinator, const MachineId& machine);
   // How people call the machine it is about.
-  void name(const Machine& machine) {
-    operation_.plan.machine_names[machine.id] = machine.name;
-  }
+  void name(const Machine& machine) { operation_.plan.machine_names[machine.id] = machine.name; }
   [[nodiscard]] Change& change() { return operation_.plan.changes.front(); }
 
  private:

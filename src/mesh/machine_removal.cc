@@ -50,9 +50,8 @@ Status check_consent(const RemovalRequest& request, const RemovalReport& report)
   }
   if (!request.keep_data) {
     for (const DatasetLeft& left : report.only_there) {
-      error.context.push_back(
-          {std::format("{}/{}", left.name_space.str(), left.volume.str()),
-           std::format("dataset {} is nowhere else", left.dataset.str())});
+      error.context.push_back({std::format("{}/{}", left.name_space.str(), left.volume.str()),
+                               std::format("dataset {} is nowhere else", left.dataset.str())});
     }
   }
   const std::string command = command_of(request, report.machine.name);
@@ -92,12 +91,16 @@ Result<Snapshot> MachineRemoval::ask_all(const MachineId& machine) {
 // What was asked for by the one that this goes on with. As long as the machine may stay, the newer
 // wish counts.
 Result<RemovalRequest> MachineRemoval::with_earlier(const RemovalRequest& request) {
-  const auto found = TRY(unfinished_removal(ports_.records, request.machine));
+  const Snapshot stored = TRY(ports_.engine.stored());
+  // A machine that came in under the name of one that is being settled still is another.
+  const Machine* named = find_machine(stored, request.machine);
+  const auto found =
+      TRY(unfinished_removal(ports_.records, named == nullptr ? request.machine : named->id.str()));
   if (!found) return request;
   const Removal earlier(ports_.records, ports_.clock, *found);
   RemovalRequest merged = earlier.request();
   merged.machine = earlier.machine().str();
-  if (may_stay(find_machine(TRY(ports_.engine.stored()), earlier.machine()))) {
+  if (may_stay(find_machine(stored, earlier.machine()))) {
     merged.force = request.force;
     merged.keep_data = request.keep_data || merged.keep_data;
     merged.yes = request.yes;
@@ -115,11 +118,12 @@ Status MachineRemoval::look_at_member(const RemovalRequest& request, const Snaps
                 "end the network with it: ployzctl mesh destroy");
   }
   if (machine.id == config_.self) {
-    return fail(Code::precondition,
-                std::format("machine {} is this very machine, which cannot see its own removal "
-                            "through",
-                            machine.name),
-                std::format("run the same command on another one, such as {}", others.front().name));
+    return fail(
+        Code::precondition,
+        std::format("machine {} is this very machine, which cannot see its own removal "
+                    "through",
+                    machine.name),
+        std::format("run the same command on another one, such as {}", others.front().name));
   }
   (void)TRY(plan_handover(machine, request.force, others));
   if (request.force) return look_at_loss(report);
@@ -156,8 +160,9 @@ Status MachineRemoval::look_at_loss(RemovalReport& report) {
   report.lost_services = std::move(loss.services);
   report.lost_volumes = std::move(loss.volumes);
   for (LossMove& move : loss.moves) {
-    DrainStep step{move.request.name_space, {}, {}, "", 0, std::move(move.plan.changes),
-                   {}, Outcome::running, Json::object()};
+    DrainStep step{
+        move.request.name_space, {}, {}, "", 0, std::move(move.plan.changes), {}, Outcome::running,
+        Json::object()};
     report.steps.push_back(std::move(step));
   }
   return {};
@@ -198,9 +203,8 @@ Result<Removal> MachineRemoval::begin(const RemovalRequest& request, const Machi
     TRY(removal.take_over(config_.self, phase));
     return removal;
   }
-  Removal removal(ports_.records, ports_.clock,
-                  OperationId(new_ulid(ports_.clock, ports_.entropy)), config_.self, machine,
-                  request);
+  Removal removal(ports_.records, ports_.clock, OperationId(new_ulid(ports_.clock, ports_.entropy)),
+                  config_.self, machine, request);
   TRY(removal.save());
   return removal;
 }
@@ -241,8 +245,8 @@ RemovalReport MachineRemoval::work(Run run) {
     const bool out = report.end == End::cleanup_pending;
     // Told to leave, it cannot stay: the operation has not ended.
     const bool told = run.removal.operation().phase != Phase::apply;
-    const Outcome outcome = out     ? Outcome::committed_cleanup_pending
-                            : told  ? Outcome::interrupted
+    const Outcome outcome = out                          ? Outcome::committed_cleanup_pending
+                            : told                       ? Outcome::interrupted
                             : report.end == End::aborted ? Outcome::aborted
                                                          : Outcome::failed;
     (void)run.removal.end(outcome, report.error);
@@ -251,7 +255,8 @@ RemovalReport MachineRemoval::work(Run run) {
   report.end = report.host_leaves || run.request.force ? End::removed : End::cleanup_pending;
   if (report.end == End::cleanup_pending) {
     report.error =
-        Error{Code::unavailable, Effect::none,
+        Error{Code::unavailable,
+              Effect::none,
               std::format("machine {} is out of the network, but did not say that it cleans itself",
                           report.machine.name),
               "on that host: ployzctl mesh destroy --force",
@@ -291,8 +296,8 @@ Status MachineRemoval::empty(Run& run) {
   TRY(run.removal.enter(Phase::commit));
   const auto drained_still = [](const Machine& now) -> Status {
     if (now.state == MachineState::drained) return {};
-    return fail(Code::conflict, std::format("machine {} was put to {} meanwhile", now.name,
-                                            to_string(now.state)));
+    return fail(Code::conflict,
+                std::format("machine {} was put to {} meanwhile", now.name, to_string(now.state)));
   };
   auto changed = change_machine_state(ports_.records, ports_.clock, report.machine.id,
                                       MachineState::leaving, drained_still);
@@ -333,15 +338,16 @@ Status MachineRemoval::tell(Run& run) {
   }
   const Json request = to_json(LeaveRequest{run.removal.id(), run.request.keep_data});
   for (int turn = 1; turn <= config_.tell_tries && !report.host_leaves; ++turn) {
-    const auto answer = ports_.rpc.call(
-        {report.machine.id, Target::agent, std::string(kLeave)}, request, kTellTimeout);
+    const auto answer = ports_.rpc.call({report.machine.id, Target::agent, std::string(kLeave)},
+                                        request, kTellTimeout);
     report.host_leaves = answer.has_value();
     if (!report.host_leaves && turn < config_.tell_tries) {
       (void)ports_.clock.sleep_for(config_.tell_pause, {});
     }
   }
   if (!report.host_leaves) {
-    note(run, std::format("machine {} does not answer; nothing is left there", report.machine.name));
+    note(run,
+         std::format("machine {} does not answer; nothing is left there", report.machine.name));
     return {};
   }
   note(run, std::format("machine {} leaves", report.machine.name));
@@ -390,13 +396,16 @@ Status MachineRemoval::lose_in(Run& run, const LossMove& move) {
   }
   if (!done) return fail(std::move(done).error());
   if (done->outcome == Outcome::unchanged) return {};
-  DrainStep step{move.request.name_space, {}, {}, "", 0, done->plan.changes,
-                 done->id, done->outcome, Json::object()};
+  DrainStep step{
+      move.request.name_space, {}, {}, "", 0, done->plan.changes, done->id, done->outcome,
+      Json::object()};
   run.report.steps.push_back(std::move(step));
   if (done->outcome == Outcome::committed) return {};
   return fail(done->error.value_or(
-      Error{Code::internal, Effect::none,
-            std::format("operation {} ended as {}", done->id.str(), to_string(done->outcome)), "",
+      Error{Code::internal,
+            Effect::none,
+            std::format("operation {} ended as {}", done->id.str(), to_string(done->outcome)),
+            "",
             {}}));
 }
 
@@ -424,7 +433,9 @@ Result<Operation> MachineRemoval::abort(const OperationId& id) {
   }
   TRY(removal.take_over(config_.self));
   TRY(removal.end(Outcome::aborted,
-                  Error{Code::canceled, Effect::none, "canceled",
+                  Error{Code::canceled,
+                        Effect::none,
+                        "canceled",
                         "the machine takes instances again after: ployzctl machine activate",
                         {}}));
   return removal.operation();

@@ -7,16 +7,17 @@
 //   revoke   record, admission and claim of a subnet go, a tombstone stays     (revocation.h)
 //   confirm  every member that answers has dropped its key                     (member_sync.h)
 //   lose     every namespace becomes what it is without the machine, each by one operation of the
-//            engine; after a drain only the volumes that removed namespaces had there  (plan/loss.h)
+//            engine; after a drain only the volumes that removed namespaces had there (plan/loss.h)
 //
 // By force, of a machine that does not answer: revoke, confirm, lose.
 //
 // What it promises:
 // - Everything that could refuse it is looked at before anything is changed, and data that exists
 //   nowhere else goes only when that was said (`yes`).
-// - Interrupted at any point, the same call goes on, by any daemon but the machine's own: the journal
-//   (removal.h) says what was asked, the record's state how far it came. From `leaving` on, a machine
-//   that does not answer is no obstacle: nothing is left there.
+// - Interrupted at any point, the same call goes on, by any daemon but the machine's own: the
+// journal
+//   (removal.h) says what was asked, the record's state how far it came. From `leaving` on, a
+//   machine that does not answer is no obstacle: nothing is left there.
 // - A record is never removed while a newest commit names something there that answers.
 #pragma once
 
@@ -60,16 +61,17 @@ class MachineRemoval {
   MachineRemoval(MachineRemovalConfig config, Ports ports)
       : config_(std::move(config)), ports_(ports) {}
 
-  // Changes nothing. `not_found`; `precondition`: it is this very machine, the last one, or holds the
-  // store; it does not answer and force was not said, or it answers and force was; something fits
-  // nowhere.
+  // Changes nothing. `not_found`; `precondition`: it is this very machine, the last one, or holds
+  // the store; it does not answer and force was not said, or it answers and force was; something
+  // fits nowhere.
   [[nodiscard]] Result<RemovalReport> preview(const RemovalRequest& request);
-  // Errors: those of preview, and `precondition` with all that would be lost when `yes` was not said;
-  // then nothing was changed. What goes wrong later is in the report.
+  // Errors: those of preview, and `precondition` with all that would be lost when `yes` was not
+  // said; then nothing was changed. What goes wrong later is in the report.
   [[nodiscard]] Result<RemovalReport> run(const RemovalRequest& request, const EventSink& events,
                                           std::stop_token cancel);
 
-  // Of an operation of kind machine_rm. Ended: as it is. abort: `precondition` once the machine was told.
+  // Of an operation of kind machine_rm. Ended: as it is. abort: `precondition` once the machine was
+  // told.
   [[nodiscard]] Result<Operation> resume(const OperationId& id, const EventSink& events,
                                          std::stop_token cancel);
   [[nodiscard]] Result<Operation> abort(const OperationId& id);

@@ -13,10 +13,10 @@
 namespace ployz {
 namespace {
 
-using ::testing::ElementsAre;
-using ::testing::HasSubstr;
 using testing::Cluster;
+using ::testing::ElementsAre;
 using testing::failing;
+using ::testing::HasSubstr;
 using testing::kImage1;
 using testing::test_machine;
 using testing::test_request;
@@ -101,9 +101,9 @@ class MachineRemovalTest : public ::testing::Test {
   }
 
   MachineRemoval removal(int self = 1) {
-    return MachineRemoval({test_machine(self).id, std::chrono::milliseconds(500)},
-                          {*cluster_.engine, records_, cluster_.machines, cluster_.clock,
-                           cluster_.entropy});
+    return MachineRemoval(
+        {test_machine(self).id, std::chrono::milliseconds(500)},
+        {*cluster_.engine, records_, cluster_.machines, cluster_.clock, cluster_.entropy});
   }
   Result<RemovalReport> run(RemovalRequest request = {"m2"}, std::stop_token cancel = {}) {
     return removal().run(request, cluster_.sink(), std::move(cancel));
@@ -250,10 +250,10 @@ TEST_F(MachineRemovalTest, WhatCannotBeRemovedIsRefusedBeforeAnythingChanges) {
   EXPECT_EQ(state(), MachineState::active);
 
   Cluster alone{1};
-  const auto last = MachineRemoval({MachineId("machine-9")},
-                                   {*alone.engine, alone.records, alone.machines, alone.clock,
-                                    alone.entropy})
-                        .preview({"m1"});
+  const auto last =
+      MachineRemoval({MachineId("machine-9")},
+                     {*alone.engine, alone.records, alone.machines, alone.clock, alone.entropy})
+          .preview({"m1"});
   ASSERT_FALSE(last);
   EXPECT_THAT(last.error().hint, HasSubstr("ployzctl mesh destroy"));
 }
@@ -403,6 +403,16 @@ TEST_F(MachineRemovalTest, ALossThatIsNotSettledIsGoneOnWith) {
   EXPECT_EQ(operation().outcome, Outcome::committed_cleanup_pending);
   EXPECT_EQ(state(), std::nullopt);
   cluster_.machines.fault = nullptr;
+  // One that came in under its name meanwhile is another.
+  Machine namesake = test_machine(4);
+  namesake.name = "m2";
+  const auto record = cluster_.records.create(Bucket::machines, namesake.id.str(),
+                                              to_text(to_json(namesake)));
+  ASSERT_TRUE(record);
+  const auto other = removal().preview({"m2"});
+  ASSERT_FALSE(other);
+  EXPECT_THAT(other.error().message, HasSubstr("machine m2 does not answer"));
+  ASSERT_TRUE(cluster_.records.remove(Bucket::machines, namesake.id.str(), *record));
   // What was agreed to needs no second yes.
   const RemovalReport report = done({"m2"});
   EXPECT_EQ(report.end, End::removed) << report.error.value_or(Error{}).line();

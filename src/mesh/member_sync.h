@@ -18,9 +18,9 @@ struct SilentMember {
   Error error;
 };
 
-// Returns when every member's peers (and the store's users) include the machine, or no longer do. What
-// fails within `again` is asked again: a reload of the store's users may cut calls short. Returns those
-// that did not confirm it; they take note when they are back.
+// Returns when every member's peers (and the store's users) include the machine, or no longer do.
+// What fails within `again` is asked again: a reload of the store's users may cut calls short.
+// Returns those that did not confirm it; they take note when they are back.
 [[nodiscard]] std::vector<SilentMember> sync_members(MachineRpc& rpc, Clock& clock,
                                                      const std::vector<Machine>& members,
                                                      const MeshSyncRequest& request,

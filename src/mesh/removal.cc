@@ -17,9 +17,9 @@ std::string_view detail_of(const RemovalRequest& request) {
 Removal::Removal(KeyValue& records, Clock& clock, const OperationId& id,
                  const MachineId& coordinator, const Machine& machine,
                  const RemovalRequest& request)
-    : MachineOperation(records, clock, begin(kMachineRm, id, coordinator, machine.id),
-                       {{Change::Kind::remove, "machine " + machine.name,
-                         std::string(detail_of(request))}}) {
+    : MachineOperation(
+          records, clock, begin(kMachineRm, id, coordinator, machine.id),
+          {{Change::Kind::remove, "machine " + machine.name, std::string(detail_of(request))}}) {
   name(machine);
 }
 

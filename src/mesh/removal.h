@@ -1,5 +1,5 @@
-// The journal entry of one `machine rm`: an Operation of kind "machine_rm". It keeps what was asked, so
-// that any daemon can go on with it, also when the machine's record is gone.
+// The journal entry of one `machine rm`: an Operation of kind "machine_rm". It keeps what was
+// asked, so that any daemon can go on with it, also when the machine's record is gone.
 //
 // Its phases: `apply` while the machine is drained and may stay; `commit` from before it is told to
 // leave; `flip` when it has acknowledged that.
@@ -36,7 +36,8 @@ class Removal : public MachineOperation {
   [[nodiscard]] MachineId machine() const { return machine_of(operation(), kMachineRm); }
   // As it was asked.
   [[nodiscard]] RemovalRequest request() const;
-  // Not written yet. Asked again with another wish: as long as nobody was told, the newer one counts.
+  // Not written yet. Asked again with another wish: as long as nobody was told, the newer one
+  // counts.
   void ask(const RemovalRequest& request);
 };
 

@@ -25,10 +25,10 @@ struct RemovalReport {
   Machine machine;
   bool force = false;
   bool keep_data = false;
-  OperationId operation;               // empty: not run
-  std::vector<DrainStep> steps;        // what moves; of a forced one: what restarts elsewhere
-  std::vector<DatasetLeft> deletes;    // data that goes with the machine, or stays on its disk
-  std::vector<DatasetLeft> only_there;  // of that, what exists nowhere else
+  OperationId operation;                   // empty: not run
+  std::vector<DrainStep> steps;            // what moves; of a forced one: what restarts elsewhere
+  std::vector<DatasetLeft> deletes;        // data that goes with the machine, or stays on its disk
+  std::vector<DatasetLeft> only_there;     // of that, what exists nowhere else
   std::vector<LostService> lost_services;  // of a forced one
   std::vector<LostVolume> lost_volumes;
   bool host_leaves = false;              // it has noted that it leaves, and cleans itself
@@ -38,12 +38,18 @@ struct RemovalReport {
 
 [[nodiscard]] constexpr std::string_view to_string(RemovalReport::End end) {
   switch (end) {
-    case RemovalReport::End::preview: return "preview";
-    case RemovalReport::End::unchanged: return "unchanged";
-    case RemovalReport::End::removed: return "removed";
-    case RemovalReport::End::cleanup_pending: return "cleanup_pending";
-    case RemovalReport::End::aborted: return "aborted";
-    case RemovalReport::End::failed: break;
+    case RemovalReport::End::preview:
+      return "preview";
+    case RemovalReport::End::unchanged:
+      return "unchanged";
+    case RemovalReport::End::removed:
+      return "removed";
+    case RemovalReport::End::cleanup_pending:
+      return "cleanup_pending";
+    case RemovalReport::End::aborted:
+      return "aborted";
+    case RemovalReport::End::failed:
+      break;
   }
   return "failed";
 }

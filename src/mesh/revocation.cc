@@ -79,11 +79,11 @@ Status check_not_removed(KeyValue& records, const SelfRecord& record) {
         machine.nats_public_key != record.nats_public_key) {
       continue;
     }
-    return fail(Code::denied,
-                std::format("machine {} ({}) was removed from the network", machine.name,
-                            machine.id.str()),
-                "it can come in anew, with new keys; on that host first: ployzctl mesh destroy "
-                "--force");
+    return fail(
+        Code::denied,
+        std::format("machine {} ({}) was removed from the network", machine.name, machine.id.str()),
+        "it can come in anew, with new keys; on that host first: ployzctl mesh destroy "
+        "--force");
   }
   return {};
 }

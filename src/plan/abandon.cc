@@ -41,9 +41,8 @@ void leave_out(NextState& next, const Commit& commit, const AbandonRequest& requ
 
 // The core keeps a name until somebody takes it away, as is done here.
 void end_volumes(Plan& plan, const std::set<VolumeName>& lost) {
-  std::erase_if(plan.commit->volumes, [&](const CommittedVolume& volume) {
-    return lost.contains(volume.spec.name);
-  });
+  std::erase_if(plan.commit->volumes,
+                [&](const CommittedVolume& volume) { return lost.contains(volume.spec.name); });
 }
 
 NextState without(NextState next, const std::set<VolumeName>& lost) {

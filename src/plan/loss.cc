@@ -187,9 +187,12 @@ std::vector<DatasetLeft> only_there(const MachineId& machine, const std::vector<
 
 std::string_view to_string(LostService::Fate fate) {
   switch (fate) {
-    case Fate::restarts: return "restarts";
-    case Fate::reduced: return "reduced";
-    case Fate::ends: break;
+    case Fate::restarts:
+      return "restarts";
+    case Fate::reduced:
+      return "reduced";
+    case Fate::ends:
+      break;
   }
   return "ends";
 }

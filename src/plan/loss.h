@@ -3,8 +3,10 @@
 //
 // - Services without volumes stand elsewhere, as far as they fit.
 // - Data that is only there is lost: its volumes end, and with them the services that mount one, so
-//   that no commit says of them what is not true. The next deploy makes such a volume new and empty.
-// - A service that fits nowhere goes on with the instances it has on other machines; with none it ends.
+//   that no commit says of them what is not true. The next deploy makes such a volume new and
+//   empty.
+// - A service that fits nowhere goes on with the instances it has on other machines; with none it
+// ends.
 #pragma once
 
 #include <string>
@@ -57,14 +59,14 @@ struct Loss {
   std::vector<LossMove> moves;
 };
 
-// Needs the images of what stands there and the datasets of the machines that answer. The machine may
-// be in the snapshot or have left the network already.
+// Needs the images of what stands there and the datasets of the machines that answer. The machine
+// may be in the snapshot or have left the network already.
 [[nodiscard]] Loss plan_loss(const MachineId& machine, const Snapshot& snapshot,
                              const PlanIdentity& identity);
 
-// Datasets of a machine whose last state no other machine has: no snapshot elsewhere is the newest of
-// theirs, or a removed namespace keeps them. Those that move are left out. Sorted as
-// in DrainPlan.
+// Datasets of a machine whose last state no other machine has: no snapshot elsewhere is the newest
+// of theirs, or a removed namespace keeps them. Those that move are left out. Sorted as in
+// DrainPlan.
 [[nodiscard]] std::vector<DatasetLeft> only_there(const MachineId& machine,
                                                   const std::vector<DatasetLeft>& left,
                                                   const Snapshot& snapshot);

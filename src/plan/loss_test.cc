@@ -50,8 +50,8 @@ DeployRequest with_database(std::string machine) {
 std::vector<std::string> fates(const Loss& loss) {
   std::vector<std::string> texts;
   for (const LostService& lost : loss.services) {
-    texts.push_back(std::format("{} {} {}", lost.service.str(), lost.instances,
-                                to_string(lost.fate)));
+    texts.push_back(
+        std::format("{} {} {}", lost.service.str(), lost.instances, to_string(lost.fate)));
   }
   return texts;
 }
@@ -113,8 +113,8 @@ TEST(Loss, OlderCopiesElsewhereAreListedNewestFirst) {
     copy.spec.id = DatasetId(std::format("copy-{}", number));
     copy.spec.name_space = NamespaceName("shop");
     copy.spec.volume = VolumeName("data");
-    copy.snapshots = {{SnapshotName("old"), "a", 1}, {SnapshotName("new"), "b",
-                                                      static_cast<uint64_t>(number * 10)}};
+    copy.snapshots = {{SnapshotName("old"), "a", 1},
+                      {SnapshotName("new"), "b", static_cast<uint64_t>(number * 10)}};
     cluster.facts(number).datasets = {copy};
   }
   const Loss loss = cluster.lose(2);
@@ -180,13 +180,13 @@ TEST(OnlyThere, ACopyOfTheLastStateElsewhereIsEnough) {
     }
     return made;
   };
-  cluster.facts(1).datasets = {dataset("a", {"1", "2"}), dataset("b", {"1", "3"}),
-                               dataset("c", {}), dataset("d", {})};
+  cluster.facts(1).datasets = {dataset("a", {"1", "2"}), dataset("b", {"1", "3"}), dataset("c", {}),
+                               dataset("d", {})};
   cluster.facts(2).datasets = {dataset("x", {"2"}), dataset("y", {"1"})};
   std::vector<DatasetLeft> left;
   for (const Dataset& one : cluster.facts(1).datasets) {
-    left.push_back({one.spec.id, NamespaceName("shop"), VolumeName("data"), 0,
-                    one.spec.id.str() == "d"});
+    left.push_back(
+        {one.spec.id, NamespaceName("shop"), VolumeName("data"), 0, one.spec.id.str() == "d"});
   }
   const auto only = only_there(test_machine(1).id, left, cluster.snapshot);
   ASSERT_EQ(only.size(), 2u);
