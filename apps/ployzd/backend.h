@@ -5,6 +5,7 @@
 #include "base/patience.h"
 #include "doctor/diagnose.h"
 #include "mesh/machine_removal.h"
+#include "mesh/store_transfer.h"
 #include "node.h"
 
 namespace ployz {
@@ -83,6 +84,7 @@ class Backend : public ApiService {
   [[nodiscard]] Result<std::vector<Located>> locate(const LogsRequest& request);
 
   [[nodiscard]] MachineRemoval removal_of(Member& member);
+  [[nodiscard]] StoreTransfer store_transfer_of(Member& member);
   [[nodiscard]] Progress progress_to(const EventSink& events);
 
   // What of the view is the store's; `store_silent` when it does not answer in time.

@@ -26,13 +26,16 @@ Result<StateReport> Backend::machine_in_service(const std::string& machine, bool
                         node_.drivers().clock);
 }
 
+StoreTransfer Backend::store_transfer_of(Member& member) {
+  const LocalDrivers& drivers = node_.drivers();
+  return {member.identity().machine.id,
+          {member.records(), member.rpc(), drivers.clock, drivers.entropy}};
+}
+
 Result<StoreReport> Backend::storage_promote(const StoreRequest& request, const EventSink& events,
                                              std::stop_token cancel) {
   const auto member = TRY(node_.member());
-  const LocalDrivers& drivers = node_.drivers();
-  StoreTransfer transfer(member->identity().machine.id,
-                         {member->records(), member->rpc(), drivers.clock, drivers.entropy});
-  return transfer.run(request, events, std::move(cancel));
+  return store_transfer_of(*member).run(request, events, std::move(cancel));
 }
 
 Result<DrainReport> Backend::machine_drain_preview(const std::string& machine) {

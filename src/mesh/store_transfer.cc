@@ -1,6 +1,7 @@
 #include "mesh/store_transfer.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <format>
 
 #include "base/ulid.h"
@@ -13,6 +14,10 @@ constexpr uint64_t kFollowMs = 30'000;
 constexpr auto kAskAgain = std::chrono::milliseconds(200);
 constexpr auto kPing = std::chrono::milliseconds(2000);
 constexpr int kDecisionTries = 5;
+
+// What people read of it in the journal, and what settle() reads the epoch from.
+constexpr std::string_view kResource = "the control plane's store";
+constexpr std::string_view kEpochWord = "epoch ";
 
 std::string secret_of(Entropy& entropy) {
   std::string secret;
@@ -152,6 +157,29 @@ void StoreTransfer::await_machines(Work& work) {
   for (const Machine* machine : waiting) work.report.silent.push_back(machine->name);
 }
 
+Operation StoreTransfer::operation_of(const StoreReport& report) {
+  Operation operation;
+  operation.id = OperationId(SeededIds(ports_.clock.wall_ms(), ports_.entropy.next_u64()).next());
+  operation.kind = kStorePromote;
+  operation.plan.kind = kStorePromote;
+  operation.coordinator = self_;
+  operation.phase = Phase::apply;
+  operation.started_at_ms = ports_.clock.wall_ms();
+  std::string machines;
+  for (const std::string& name : report.machines) machines += (machines.empty() ? "" : ", ") + name;
+  operation.plan.changes = {
+      {Change::Kind::replace, std::string(kResource),
+       std::format("{}{} on {}", kEpochWord, report.after.epoch, machines)}};
+  return operation;
+}
+
+Status StoreTransfer::end(Operation& operation, Journal& journal, bool committed) {
+  operation.outcome = committed ? Outcome::committed : Outcome::failed;
+  operation.phase = committed ? Phase::cleanup : Phase::apply;
+  operation.ended_at_ms = ports_.clock.wall_ms();
+  return journal.save(operation);
+}
+
 Result<StoreReport> StoreTransfer::run(const StoreRequest& request, const Events& events,
                                        std::stop_token cancel) {
   Work work{TRY(read_roster(ports_.records)), {}, {}, events, {},
@@ -169,49 +197,66 @@ Result<StoreReport> StoreTransfer::run(const StoreRequest& request, const Events
     return report;
   }
   if (request.preview) return report;
-
-  work.operation.id = OperationId(
-      SeededIds(ports_.clock.wall_ms(), ports_.entropy.next_u64()).next());
-  work.operation.kind = kStorePromote;
-  work.operation.plan.kind = kStorePromote;
-  work.operation.coordinator = self_;
-  work.operation.phase = Phase::apply;
-  work.operation.started_at_ms = ports_.clock.wall_ms();
-  std::string machines;
-  for (const std::string& name : report.machines) machines += (machines.empty() ? "" : ", ") + name;
-  work.operation.plan.changes = {{Change::Kind::replace, "the control plane's store",
-                                  std::format("epoch {} on {}", report.after.epoch, machines)}};
+  work.operation = operation_of(report);
   report.operation = work.operation.id;
   work.call = {work.operation.id, report.after, ""};
   TRY(work.journal.save(work.operation));
+  return move(work, cancel);
+}
 
+Result<StoreReport> StoreTransfer::move(Work& work, const std::stop_token& cancel) {
+  StoreReport& report = work.report;
   Status ready = before_commit(work, cancel);
   if (ready) note(work, Phase::commit, "deciding");
   const auto decision = decide(work, ready ? kStoreCommit : kStoreAbort);
-  const bool committed = decision && decision->state == TransferState::committed;
   if (ready && !decision) {
     // Neither is known: whoever holds the store decides when it is back, and everybody follows that.
     Error error = decision.error();
     error.effect = Effect::unknown;
-    error.hint = "ployzctl mesh status tells where the store is";
+    error.hint = "ployzctl op resume " + report.operation.str() + " settles it";
     return fail(std::move(error).at("the store's move is not decided"));
   }
-  if (!committed) discard(work);
-  if (committed) {
+  if (decision && decision->state == TransferState::committed) {
+    report.outcome = Outcome::committed;
     report.frozen_ms = decision->frozen_ms;
     note(work, Phase::flip, std::format("the store is of epoch {}", report.after.epoch));
     await_machines(work);
+    (void)end(work.operation, work.journal, true);  // settled by whoever looks at it, if not now
+    return report;
   }
-  if (!ready) work.operation.error = ready.error();
-  if (ready && !committed) {
-    ready = fail(Code::timeout, "the store was frozen for too long, and was given up");
+  discard(work);
+  if (ready) ready = fail(Code::timeout, "the store was frozen for too long, and was given up");
+  work.operation.error = ready.error();
+  (void)end(work.operation, work.journal, false);
+  return fail(std::move(ready).error().with("operation", report.operation.str()));
+}
+
+// The store itself tells: it is of the epoch that the operation was for, or it is not, and then the
+// operation is given up where it may still be under way.
+Result<Operation> StoreTransfer::settle(const OperationId& id) {
+  auto found = TRY(find_operation(ports_.records, id));
+  if (!found) return fail(Code::not_found, std::format("no operation {}", id.str()));
+  Operation& operation = found->operation;
+  if (operation.ended() || operation.plan.changes.empty()) return std::move(operation);
+  const std::string& detail = operation.plan.changes.front().detail;
+  const uint64_t wanted = std::strtoull(
+      detail.c_str() + std::min(kEpochWord.size(), detail.size()), nullptr, 10);
+  const Roster roster = TRY(read_roster(ports_.records));
+  const StoreEpoch now = store_of(roster.machines, TRY(read_epoch(ports_.records)));
+  bool committed = now.epoch >= wanted;
+  if (!committed) {
+    const Events quiet;
+    Work work{roster, {}, {id, {wanted, now.members}, ""}, quiet, operation,
+              Journal(ports_.records, ports_.clock)};
+    work.report.before = now;
+    committed = TRY(decide(work, kStoreAbort)).state == TransferState::committed;
   }
-  work.operation.outcome = report.outcome = committed ? Outcome::committed : Outcome::failed;
-  work.operation.phase = committed ? Phase::cleanup : Phase::apply;
-  work.operation.ended_at_ms = ports_.clock.wall_ms();
-  (void)work.journal.save(work.operation);
-  if (!committed) return fail(std::move(ready).error().with("operation", report.operation.str()));
-  return report;
+  Journal journal(ports_.records, ports_.clock);
+  journal.adopt(found->revision);
+  ++operation.attempt;
+  operation.coordinator = self_;
+  TRY(end(operation, journal, committed));
+  return std::move(operation);
 }
 
 }  // namespace ployz

@@ -55,9 +55,15 @@ class StoreTransfer {
   // whether the store is as before. `unavailable` naming the machine that does not answer.
   [[nodiscard]] Result<StoreReport> run(const StoreRequest& request, const Events& events,
                                         std::stop_token cancel);
+  // Of an operation of this kind whose coordinator died: ends it as the store says that it ended, and
+  // gives it up if that is open. Ended: as it is.
+  [[nodiscard]] Result<Operation> settle(const OperationId& id);
 
  private:
   struct Work;
+  [[nodiscard]] Operation operation_of(const StoreReport& report);
+  [[nodiscard]] Result<StoreReport> move(Work& work, const std::stop_token& cancel);
+  [[nodiscard]] Status end(Operation& operation, Journal& journal, bool committed);
   [[nodiscard]] Status before_commit(Work& work, const std::stop_token& cancel);
   [[nodiscard]] Status prepare(Work& work);
   [[nodiscard]] Status copy(Work& work);

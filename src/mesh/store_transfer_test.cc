@@ -1,0 +1,187 @@
+// The coordinator alone: what it asks of machines, in which order, and what it makes of their answers.
+#include "mesh/store_transfer.h"
+
+#include <gtest/gtest.h>
+
+#include "engine/testing/fake_cluster.h"
+
+namespace ployz {
+namespace {
+
+using testing::Cluster;
+using testing::test_machine;
+
+// Machines that say yes; who is to say something else is told. Holding the store is one of them.
+class Machines final : public MachineRpc {
+ public:
+  explicit Machines(KeyValue& records) : records_(records) {}
+
+  std::string log;                                  // "prepare m2, freeze m1, …"
+  std::map<std::string, std::deque<Error>> fails;  // by "command machine"
+  TransferState decided = TransferState::begun;
+  uint64_t epoch = 1;
+
+  Result<Json> call(const RpcAddress& to, const Json& request, std::chrono::milliseconds) override {
+    const std::string who = to.machine.str().substr(std::string_view("machine-").size());
+    const std::string what = std::format("{} {}", to.command, who);
+    if (to.command != "store_epoch") log += (log.empty() ? "" : ", ") + what.substr(6);
+    if (auto& left = fails[what]; !left.empty()) {
+      Error error = left.front();
+      left.pop_front();
+      return fail(std::move(error));
+    }
+    if (to.command == "store_epoch") return Json{{"epoch", epoch}};
+    if (to.command == kStoreCopy) return to_json(CopiedStore{7, 700});
+    if (to.command == kStoreCommit || to.command == kStoreAbort) return decide(to.command, request);
+    return Json::object();
+  }
+  std::vector<Result<Json>> call_all(const std::vector<Call>& calls,
+                                     std::chrono::milliseconds timeout) override {
+    std::vector<Result<Json>> answers;
+    for (const Call& each : calls) answers.push_back(call(each.to, each.request, timeout));
+    return answers;
+  }
+  Result<std::unique_ptr<Subscription>> serve(const MachineId&, Target, Handler) override {
+    return fail(Code::unsupported, "not in this test");
+  }
+
+ private:
+  Result<Json> decide(const std::string& command, const Json& request) {
+    const StoreCall asked = TRY(store_call_from_json(request));
+    if (decided == TransferState::begun) {
+      decided = command == kStoreCommit ? TransferState::committed : TransferState::aborted;
+      if (decided == TransferState::committed) move_to(asked.next);
+    }
+    return to_json(Decision{decided, 40});
+  }
+  // As the copy says it, in the store that is in force now.
+  void move_to(const StoreEpoch& next) {
+    epoch = next.epoch;
+    const auto record = records_.get(Bucket::meta, kStoreEpochKey).value();
+    EXPECT_TRUE(records_.update(Bucket::meta, kStoreEpochKey, std::to_string(epoch),
+                                record->revision));
+  }
+
+  KeyValue& records_;
+};
+
+class StoreTransferTest : public ::testing::Test {
+ protected:
+  StoreTransferTest() {
+    EXPECT_TRUE(cluster_.records.create(Bucket::meta, kStoreEpochKey, "1"));
+    Machine first = test_machine(1);
+    first.stores = true;
+    const auto record = cluster_.records.get(Bucket::machines, first.id.str()).value();
+    EXPECT_TRUE(cluster_.records.update(Bucket::machines, first.id.str(), to_text(to_json(first)),
+                                        record->revision));
+  }
+
+  StoreTransfer transfer() {
+    return {MachineId("machine-3"),
+            {cluster_.records, machines_, cluster_.clock, cluster_.entropy}};
+  }
+  Result<StoreReport> to_m2() { return transfer().run({1, {"m2"}, false}, {}, {}); }
+  Operation newest() {
+    return list_operations(cluster_.records, 1).value().at(0).operation;
+  }
+  static Error away() { return {Code::unavailable, Effect::none, "m2 is away", "", {}}; }
+
+  Cluster cluster_{3};
+  Machines machines_{cluster_.records};
+};
+
+TEST_F(StoreTransferTest, EveryPartInItsOrder) {
+  const auto done = to_m2();
+  ASSERT_TRUE(done) << done.error().line();
+  EXPECT_EQ(machines_.log, "prepare 2, freeze 1, copy 2, commit 1");
+  EXPECT_EQ(done->outcome, Outcome::committed);
+  EXPECT_EQ(done->after.epoch, 2u);
+  EXPECT_EQ(done->copied.messages, 7u);
+  EXPECT_EQ(done->frozen_ms, 40u);
+  EXPECT_TRUE(done->silent.empty());
+  EXPECT_EQ(newest().outcome, Outcome::committed);
+}
+
+TEST_F(StoreTransferTest, WhereItIsWantedNothingIsAsked) {
+  const auto done = transfer().run({1, {"m1"}, false}, {}, {});
+  ASSERT_TRUE(done) << done.error().line();
+  EXPECT_EQ(done->outcome, Outcome::unchanged);
+  const auto preview = transfer().run({3, {"m2", "m3"}, true}, {}, {});
+  ASSERT_TRUE(preview);
+  EXPECT_EQ(preview->machines, (std::vector<std::string>{"m1", "m2", "m3"}));
+  EXPECT_EQ(machines_.log, "");
+  EXPECT_TRUE(list_operations(cluster_.records, 9).value().empty());
+}
+
+TEST_F(StoreTransferTest, WhateverFailsBeforeTheCommitIsGivenUp) {
+  for (const std::string part : {"store_prepare 2", "store_freeze 1", "store_copy 2"}) {
+    machines_.log.clear();
+    machines_.decided = TransferState::begun;
+    machines_.fails[part] = {away()};
+    const auto done = to_m2();
+    ASSERT_FALSE(done) << part;
+    EXPECT_EQ(done.error().code, Code::unavailable);
+    EXPECT_TRUE(machines_.log.ends_with("abort 1, discard 2")) << machines_.log;
+    EXPECT_EQ(newest().outcome, Outcome::failed);
+    EXPECT_EQ(machines_.epoch, 1u);
+  }
+  machines_.fails["store_prepare 2"] = {away()};
+  const auto done = to_m2();
+  EXPECT_TRUE(done.error().line().contains("machine m2")) << done.error().line();
+}
+
+// The answer was lost, not the decision: it is asked for again.
+TEST_F(StoreTransferTest, ALostAnswerToTheCommitIsAskedForAgain) {
+  machines_.fails["store_commit 1"] = {
+      {Code::timeout, Effect::unknown, "no answer", "", {}}, away()};
+  const auto done = to_m2();
+  ASSERT_TRUE(done) << done.error().line();
+  EXPECT_EQ(machines_.log, "prepare 2, freeze 1, copy 2, commit 1, commit 1, commit 1");
+}
+
+// It was frozen for too long, and who holds it gave it up.
+TEST_F(StoreTransferTest, WhoHoldsTheStoreHasTheLastWord) {
+  machines_.decided = TransferState::aborted;
+  const auto done = to_m2();
+  ASSERT_FALSE(done);
+  EXPECT_TRUE(done.error().message.contains("frozen for too long"));
+  EXPECT_TRUE(machines_.log.ends_with("commit 1, discard 2")) << machines_.log;
+}
+
+TEST_F(StoreTransferTest, AnOpenDecisionIsSettledLater) {
+  machines_.fails["store_commit 1"] = std::deque<Error>(5, away());
+  const auto open = to_m2();
+  ASSERT_FALSE(open);
+  EXPECT_EQ(open.error().effect, Effect::unknown);
+  EXPECT_FALSE(machines_.log.contains("discard")) << machines_.log;
+  const OperationId id = newest().id;
+  EXPECT_FALSE(newest().ended());
+  // Nothing was decided: it is given up now.
+  const auto settled = transfer().settle(id);
+  ASSERT_TRUE(settled) << settled.error().line();
+  EXPECT_EQ(settled->outcome, Outcome::failed);
+  EXPECT_EQ(transfer().settle(id)->outcome, Outcome::failed);
+}
+
+TEST_F(StoreTransferTest, ADecisionNobodyHeardOfIsSettledAsTheStoreSays) {
+  machines_.fails["store_commit 1"] = std::deque<Error>(5, away());
+  ASSERT_FALSE(to_m2());
+  const auto record = cluster_.records.get(Bucket::meta, kStoreEpochKey).value();
+  ASSERT_TRUE(cluster_.records.update(Bucket::meta, kStoreEpochKey, "2", record->revision));
+  machines_.log.clear();
+  const auto settled = transfer().settle(newest().id);
+  ASSERT_TRUE(settled) << settled.error().line();
+  EXPECT_EQ(settled->outcome, Outcome::committed);
+  EXPECT_EQ(machines_.log, "");
+}
+
+TEST_F(StoreTransferTest, WhoDoesNotFollowInTimeIsNamed) {
+  machines_.fails["store_epoch 3"] = std::deque<Error>(10000, away());
+  const auto done = to_m2();
+  ASSERT_TRUE(done) << done.error().line();
+  EXPECT_EQ(done->silent, std::vector<std::string>{"m3"});
+  EXPECT_EQ(done->outcome, Outcome::committed);
+}
+
+}  // namespace
+}  // namespace ployz
