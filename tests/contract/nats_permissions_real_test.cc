@@ -103,11 +103,14 @@ TEST_F(NatsPermissions, HistoryCannotBeDestroyed) {
     for (const std::string call :
          {"STREAM.DELETE.COMMITS", "STREAM.PURGE.COMMITS", "STREAM.MSG.DELETE.COMMITS",
           "STREAM.PURGE.KV_operations", "CONSUMER.DELETE.COMMITS.x", "STREAM.RESTORE.COMMITS",
-          "STREAM.SNAPSHOT.COMMITS", "ACCOUNT.PURGE.PLOYZ"}) {
+          "ACCOUNT.PURGE.PLOYZ"}) {
       expect_denied(*connection, "$JS.ployz.API." + call);
       expect_denied(*connection, "$JS.API." + call);
     }
   }
+  // A daemon may copy what it may read; a router may not.
+  expect_denied(*m2_, "$JS.API.STREAM.SNAPSHOT.COMMITS");
+  expect_denied(*router1_, "$JS.ployz.API.STREAM.SNAPSHOT.COMMITS");
   expect_denied(*m2_, "$JS.ployz.API.STREAM.UPDATE.COMMITS");
   expect_denied(*m2_, "$JS.ployz.API.STREAM.CREATE.other");
   expect_denied(*m1_, "$SYS.REQ.SERVER.PING");
