@@ -26,7 +26,7 @@ Result<std::optional<StoreRequest>> plan_handover(const Machine& leaver, bool lo
   if (lost && copies == 1) {
     return fail(Code::precondition,
                 std::format("machine {} held the only copy of the store", leaver.name),
-                "restore it from a mirror: ployzctl machine storage recover");
+                "bring that machine back: nothing else has all of it");
   }
   std::erase_if(others, [](const Machine& machine) { return !may_hold(machine); });
   std::ranges::sort(others, [](const Machine& a, const Machine& b) {

@@ -52,7 +52,7 @@ TEST(PlanHandover, TooFewOthersAreNamed) {
 TEST(PlanHandover, TheOnlyCopyOfALostMachineIsNotHandedOver) {
   const auto move = plan_handover(machine(1, true), true, {machine(2)});
   ASSERT_FALSE(move);
-  EXPECT_TRUE(move.error().hint.contains("storage recover"));
+  EXPECT_TRUE(move.error().message.contains("the only copy of the store"));
 }
 
 TEST(PlanStore, NamedOnesAndThoseThatHoldItNow) {

@@ -1,6 +1,7 @@
 // Copies of the store's streams in a leaf node's own JetStream (domain "m-<machine>"), kept up by
 // nats-server itself, asynchronously. Nobody reads or writes them in normal life: they are what
-// `storage recover` starts from when the store machine is gone for good. A mirror has no subjects,
+// a recovery starts from when the store machine is gone for good. That of the commits is whole; those
+// of the buckets may lack records (docs/adr/0013). A mirror has no subjects,
 // so nothing can be appended to it. It has the stream's own name, in another domain, because a copy can
 // be restored under no other (nats-server 2.10 keys its checksums with it).
 #pragma once
