@@ -20,7 +20,9 @@ Status put(const char* identity_path, const char* seed_path, const char* subject
   const Json identity = TRY(parse_json(TRY(read_file(identity_path)).value_or("")));
   const MachineId machine(TRY(get_string(TRY(get_object(identity, "machine")), "id")));
   NatsConfig config;
-  config.urls = {TRY(get_string(identity, "nats_url"))};
+  // As its daemon: epochs of the store alternate between two ports.
+  const bool odd = TRY(get_uint(identity, "epoch")) % 2 == 1;
+  config.urls = {odd ? "nats://127.0.0.1:4222" : "nats://127.0.0.1:4223"};
   config.seed = TRY(read_file(seed_path)).value_or("");
   config.inbox_prefix = inbox_prefix(machine, NatsRole::daemon);
   const auto connection = TRY(NatsConnection::open(std::move(config)));
