@@ -175,7 +175,7 @@ def test_refusals_change_nothing(cluster, third):
     assert forced.code == 3 and "answers" in forced.error["message"], forced
     assert cluster.ctl("machine", "rm", "nobody").error["code"] == "not_found"
     # The founder may go like any other: its store goes to another machine first.
-    store = cluster.machine(2).must("machine", "rm", cluster.name, "--dry-run")
+    store = cluster.machine(2).ctl("machine", "rm", cluster.name, "--dry-run")
     assert store.outcome == "preview" and cluster.name in cluster.names(), store
     assert cluster.state_of(third.name) == "active"
     assert third.name in cluster.human("__complete", "--", "machine", "rm", "").stdout
