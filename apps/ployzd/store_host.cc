@@ -202,10 +202,11 @@ Result<CopiedStore> StoreHost::copy(const StoreCall& call) {
     copied.bytes += std::filesystem::file_size(file, error);
     TRY(restore_stream(*to, taken, replicas));
     TRY(eventually([&] { return check_settled(*to, stream); }));
-    const StreamDigest was = TRY(digest_stream(ports_.connection, stream));
     std::filesystem::remove(file, error);
-    // Whichever machine of the new store reads may still be fetching what the first one restored.
+    // Whichever machine of either store reads may still be fetching what another one has.
+    StreamDigest was;
     TRY(eventually([&]() -> Status {
+      was = TRY(digest_stream(ports_.connection, stream));
       const StreamDigest is = TRY(digest_stream(*to, stream));
       if (was == is) return {};
       return fail(Code::corrupt, std::format("the copy of stream {} differs: {} messages of {}",
@@ -227,6 +228,9 @@ Result<Decision> StoreHost::decide(const StoreCall& call, TransferState wanted) 
   auto newest = TRY(newest_transfer(*admin));
   if (newest && newest->record.operation == call.operation &&
       newest->record.state == TransferState::begun) {
+    if (wanted == TransferState::committed) {
+      for (const std::string& stream : all_streams()) TRY(check_frozen(*admin, stream));
+    }
     TransferRecord record = newest->record;
     record.state = wanted;
     const auto appended = append_transfer(*admin, record, newest->sequence);

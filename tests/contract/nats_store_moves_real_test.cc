@@ -1,7 +1,10 @@
 // The store moves from servers to others by what stream_copy.h does: nothing is lost, no sequence
 // changes, whoever writes meanwhile goes on at the new place.
+#include <condition_variable>
 #include <filesystem>
 #include <iostream>
+#include <mutex>
+#include <thread>
 
 #include <gtest/gtest.h>
 
@@ -47,6 +50,55 @@ class Store {
 
  private:
   std::vector<std::unique_ptr<NatsServer>> servers_;
+};
+
+// Update records of their own as fast as they can, each through another machine.
+class Writers {
+ public:
+  Writers(Store& store, int count) {
+    for (int n = 0; n < count; ++n) {
+      const int at = n % store.machines();
+      connections_.push_back(store.at(at).connect(std::format("m{}", at + 1), NatsRole::daemon));
+    }
+    for (int n = 0; n < count; ++n) {
+      threads_.emplace_back([this, n](const std::stop_token& stop) { write(n, stop); });
+    }
+  }
+  // Until so many more were acknowledged.
+  void go_on(int more) {
+    std::unique_lock lock(mutex_);
+    const int wanted = acknowledged_ + more;
+    EXPECT_TRUE(changed_.wait_for(lock, kElected, [&] { return acknowledged_ >= wanted; }));
+  }
+  uint64_t newest() {
+    const std::lock_guard lock(mutex_);
+    return newest_;
+  }
+
+ private:
+  void write(int n, const std::stop_token& stop) {
+    NatsKeyValue records(*connections_.at(n));
+    const std::string key = std::format("writer{}", n);
+    uint64_t revision = 0;
+    while (!stop.stop_requested()) {
+      const auto written = revision == 0
+                               ? records.create(Bucket::leases, key, "0")
+                               : records.update(Bucket::leases, key, "more", revision);
+      if (!written) continue;
+      const std::lock_guard lock(mutex_);
+      revision = *written;
+      newest_ = std::max(newest_, revision);
+      ++acknowledged_;
+      changed_.notify_all();
+    }
+  }
+
+  std::vector<std::unique_ptr<NatsConnection>> connections_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  int acknowledged_ = 0;
+  uint64_t newest_ = 0;
+  std::vector<std::jthread> threads_;
 };
 
 class NatsStoreMoves : public testing::Test {
@@ -210,6 +262,28 @@ TEST_F(NatsStoreMoves, AFrozenStoreRefusesWritesAndIsRead) {
   EXPECT_EQ(log.newest_of_all()->size(), 3U);
   for (const std::string& stream : all_streams()) ASSERT_TRUE(freeze_stream(*admin, stream, false));
   EXPECT_TRUE(log.append(NamespaceName("new"), 0, "x"));
+}
+
+// Several machines agree on a write after it was taken, so a stream is not still the moment it refuses.
+TEST_F(NatsStoreMoves, WhatIsFrozenNeverChangesAgain) {
+  Store three(3);
+  const auto admin = three.admin();
+  ASSERT_TRUE(eventually([&] { return ensure_streams(*three.daemon(), 3).has_value(); }))
+      << three.log();
+  const std::string leases = bucket_stream(Bucket::leases);
+  ASSERT_TRUE(eventually([&] { return check_settled(*admin, leases).has_value(); }));
+  Writers writers(three, 4);
+  for (int round = 0; round < 40; ++round) {
+    writers.go_on(20);
+    ASSERT_TRUE(freeze_stream(*admin, leases, true));
+    const auto first = digest_stream(*admin, leases);
+    const auto second = digest_stream(*admin, leases);
+    ASSERT_TRUE(first && second);
+    const uint64_t newest = writers.newest();
+    ASSERT_TRUE(freeze_stream(*admin, leases, false));
+    EXPECT_EQ(*first, *second) << "round " << round;
+    EXPECT_LE(newest, first->last_sequence) << "round " << round;
+  }
 }
 
 TEST_F(NatsStoreMoves, AMirrorIsRestoredAsTheStore) {

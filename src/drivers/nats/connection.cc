@@ -79,7 +79,7 @@ constexpr std::string_view kNobodyListens = "nobody listens on";
 
 bool of_store(std::string_view subject) {
   return subject.starts_with("$JS.") || subject.starts_with("ployz.commit.") ||
-         subject == "ployz.epoch";
+         subject == "ployz.epoch" || subject.starts_with("ployz.frozen.");
 }
 
 // Reading changes nothing; a consumer made twice is one (its name and configuration are the same);

@@ -14,8 +14,6 @@ namespace {
 
 // The message was not stored for certain: a write to disk failed half-way.
 constexpr uint64_t kStoreFailed = 10077;
-// A frozen stream takes no message of any size (stream_copy.h).
-constexpr uint64_t kFrozen = 10054;
 constexpr uint64_t kRestoredBefore = 10130;
 constexpr auto kFrozenRetry = std::chrono::milliseconds(50);
 constexpr uint64_t kWrongLastSequenceConstant = 10164;  // what newer servers say
@@ -35,11 +33,6 @@ Error api_error(const Json& error, std::string_view call) {
   if (code == kNoStream) {
     result.code = Code::unavailable;
     result.hint = "the control-plane store has not been created";
-  }
-  if (code == kFrozen) {
-    result.code = Code::unavailable;
-    result.message = "the store takes no writes: it is being moved to other machines";
-    result.hint = "try again in a moment; what runs goes on";
   }
   if (code == kStoreFailed) {
     result.code = Code::unavailable;
@@ -159,7 +152,20 @@ uint64_t err_code(const Error& error) {
   return 0;
 }
 
+Result<Json> publish(NatsConnection& connection, const NatsRequest& message) {
+  const auto reply = connection.request(message);
+  if (!reply) return fail(reply.error());
+  return parse_answer(*reply, message.subject);
+}
+
 namespace {
+
+// Nobody listens where a frozen stream was written to, and nobody does where there is no store at all.
+bool is_frozen_now(NatsConnection& connection, std::string_view subject) {
+  const auto info = api(connection, "STREAM.INFO." + stream_of(subject), Json());
+  const auto config = info ? get_object(*info, "config") : Result<Json>(Json());
+  return config && is_frozen(*config);
+}
 
 Result<uint64_t> append_once(NatsConnection& connection, NatsRequest message, uint64_t expected) {
   const std::string mark = random_mark();
@@ -192,10 +198,15 @@ Result<uint64_t> append(NatsConnection& connection, NatsRequest message, uint64_
   const auto until = std::chrono::steady_clock::now() + connection.config().request_timeout;
   while (true) {
     auto appended = append_once(connection, message, expected);
-    if (appended || err_code(appended.error()) != kFrozen ||
-        appended.error().effect != Effect::none ||
-        std::chrono::steady_clock::now() + kFrozenRetry >= until) {
+    if (appended || appended.error().code != Code::unavailable ||
+        appended.error().effect != Effect::none || !is_frozen_now(connection, message.subject)) {
       return appended;
+    }
+    if (std::chrono::steady_clock::now() + kFrozenRetry >= until) {
+      Error error = std::move(appended).error();
+      error.message = "the store takes no writes: it is being moved to other machines";
+      error.hint = "try again in a moment; what runs goes on";
+      return fail(std::move(error));
     }
     std::this_thread::sleep_for(kFrozenRetry);
   }

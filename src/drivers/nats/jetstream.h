@@ -40,6 +40,10 @@ struct Message {
 // The server's error code, 0 when the error is not the server's.
 [[nodiscard]] uint64_t err_code(const Error& error);
 
+// Stores a message as it is, under no expectation but those of its headers. The answer without its
+// error, as with api().
+[[nodiscard]] Result<Json> publish(NatsConnection& connection, const NatsRequest& message);
+
 // Stores a message if the subject's newest sequence is `expected` (0: has none); returns its
 // sequence once it is on disk. `conflict`, effect none: it is not. A record ("$KV.…") is sent by
 // way of the domain's API: a leaf node keeps the plain subject to itself (2.10), and the store's

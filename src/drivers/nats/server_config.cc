@@ -28,8 +28,8 @@ constexpr std::array<std::string_view, 2> kManagingCalls{"STREAM.CREATE.*", "STR
 constexpr std::array<std::string_view, 7> kAdminCalls{
     "STREAM.INFO.*",     "STREAM.MSG.GET.*", "STREAM.CREATE.*",  "STREAM.UPDATE.*",
     "STREAM.SNAPSHOT.*", "STREAM.RESTORE.*", "CONSUMER.CREATE.>"};
-constexpr std::array<std::string_view, 3> kAdminSubjects{"$JS.SNAPSHOT.>", "$JS.FC.>",
-                                                         kEpochSubject};
+constexpr std::array<std::string_view, 4> kAdminSubjects{"$JS.SNAPSHOT.>", "$JS.FC.>",
+                                                         kEpochSubject, "ployz.frozen.*"};
 // And of a machine's own mirrors.
 constexpr std::array<std::string_view, 3> kMirrorAdminCalls{"STREAM.INFO.*", "STREAM.SNAPSHOT.*",
                                                             "CONSUMER.CREATE.>"};

@@ -16,9 +16,8 @@ namespace ployz {
 namespace {
 
 constexpr uint64_t kChunkBytes = 256 << 10;
-// A message is never smaller than its header, so a stream with this limit takes none.
-constexpr int kFrozenSize = 1;
-constexpr int kUnlimited = -1;
+// nats-server: "wrong last msg ID" (server/errors.json).
+constexpr uint64_t kWrongLastMessageId = 10070;
 
 // What arrives on one subject, in order.
 class Inbox {
@@ -102,6 +101,16 @@ Status send_chunks(NatsConnection& admin, const std::string& to,
   }
 }
 
+// What was taken before the freeze may not have been agreed on yet by the machines of the store. This
+// comes after it, through the same log, and is refused there: nothing of it stays.
+Status await_still(NatsConnection& admin, const std::string& stream) {
+  const auto answer = jetstream::publish(
+      admin, {frozen_subject(stream), "", {{"Nats-Expected-Last-Msg-Id", "none has one"}}});
+  if (!answer && jetstream::err_code(answer.error()) == kWrongLastMessageId) return {};
+  if (!answer) return fail(answer.error());
+  return fail(Code::internal, "what can only be refused was stored", "", Effect::unknown);
+}
+
 void add_to(Sha256& sum, std::string_view text) {
   sum.update(std::format("{}:", text.size()));
   sum.update(text);
@@ -181,15 +190,26 @@ Result<StreamDigest> digest_stream(NatsConnection& connection, const std::string
 Status freeze_stream(NatsConnection& admin, const std::string& stream, bool frozen) {
   const Json info = TRY(jetstream::api(admin, "STREAM.INFO." + stream, Json()));
   Json config = TRY(get_object(info, "config"));
-  const int wanted = frozen ? kFrozenSize : kUnlimited;
-  if (config.value("max_msg_size", kUnlimited) == wanted) return {};
-  config["max_msg_size"] = wanted;
-  auto updated = jetstream::api(admin, "STREAM.UPDATE." + stream, config);
-  if (!updated) {
-    return fail(std::move(updated).error().at(
+  const auto in_vain = [&](Error error) {
+    return fail(std::move(error).at(
         std::format("{} stream {}", frozen ? "freezing" : "unfreezing", stream)));
+  };
+  if (is_frozen(config) != frozen) {
+    config["subjects"] = frozen ? Json::array({frozen_subject(stream)})
+                                : TRY(writable_config(stream, 1))["subjects"];
+    const auto updated = jetstream::api(admin, "STREAM.UPDATE." + stream, config);
+    if (!updated) return in_vain(updated.error());
   }
+  if (!frozen) return {};
+  Status still = await_still(admin, stream);
+  if (!still) return in_vain(std::move(still).error());
   return {};
+}
+
+Status check_frozen(NatsConnection& admin, const std::string& stream) {
+  const Json info = TRY(jetstream::api(admin, "STREAM.INFO." + stream, Json()));
+  if (is_frozen(TRY(get_object(info, "config")))) return {};
+  return fail(Code::conflict, std::format("stream {} takes writes", stream));
 }
 
 }  // namespace ployz

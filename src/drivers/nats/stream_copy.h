@@ -53,7 +53,15 @@ struct StreamDigest {
                                                  const std::string& stream);
 
 // A frozen stream refuses every write with `unavailable`, effect none, over restarts of the server too;
-// it is read as before. Repeated: nothing.
+// it is read as before. Once this has returned it never changes again until it is unfrozen. Repeated:
+// nothing.
+//
+// Its subjects are exchanged for one that nobody writes to (architecture.md). No limit of a stream would
+// do: each machine of a store looks at those when it stores what was agreed on, so one that knows of the
+// limit earlier than the others leaves out what they keep, for ever (measured with max_msg_size,
+// nats-server 2.10.27: NatsStoreMoves.WhatIsFrozenNeverChangesAgain).
 [[nodiscard]] Status freeze_stream(NatsConnection& admin, const std::string& stream, bool frozen);
+// `conflict`: it takes writes, as whoever leads the stream knows it.
+[[nodiscard]] Status check_frozen(NatsConnection& admin, const std::string& stream);
 
 }  // namespace ployz

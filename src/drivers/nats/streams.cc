@@ -11,6 +11,8 @@ namespace {
 constexpr std::array kBuckets{Bucket::machines, Bucket::operations, Bucket::plans,
                               Bucket::invites,  Bucket::leases,     Bucket::meta};
 
+constexpr std::string_view kFrozenPrefix = "ployz.frozen.";
+
 Json base_config(const std::string& name, std::string_view subjects, int replicas) {
   return {{"name", name},
           {"subjects", Json::array({subjects})},
@@ -50,6 +52,7 @@ Status check_found(const Json& info, const Json& wanted) {
   for (const char* key : {"subjects", "storage", "retention", "max_msgs", "max_bytes", "max_age",
                           "max_msgs_per_subject", "discard"}) {
     if (!found.contains(key) || found[key] == wanted[key]) continue;
+    if (key == std::string_view("subjects") && is_frozen(found)) continue;
     return fail(Code::precondition,
                 std::format("stream {} has {} {}, not {}", wanted["name"].get<std::string>(), key,
                             to_text(found[key]), to_text(wanted[key])));
@@ -82,6 +85,17 @@ std::string bucket_stream(Bucket bucket) {
 
 std::string record_subject(Bucket bucket, std::string_view key) {
   return std::format("$KV.{}.{}", to_string(bucket), key);
+}
+
+std::string frozen_subject(std::string_view stream) {
+  return std::format("{}{}", kFrozenPrefix, stream);
+}
+
+bool is_frozen(const Json& stream_config) {
+  const auto subjects = stream_config.find("subjects");
+  if (subjects == stream_config.end() || !subjects->is_array() || subjects->size() != 1) return false;
+  const Json& subject = subjects->front();
+  return subject.is_string() && subject.get_ref<const std::string&>().starts_with(kFrozenPrefix);
 }
 
 std::vector<std::string> all_streams() {

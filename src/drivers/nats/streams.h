@@ -24,6 +24,10 @@ inline constexpr std::string_view kEpochKey = "epoch";  // in Bucket::meta: deci
 [[nodiscard]] std::string commit_subject(const NamespaceName& name_space);
 [[nodiscard]] std::string bucket_stream(Bucket bucket);                         // "KV_leases"
 [[nodiscard]] std::string record_subject(Bucket bucket, std::string_view key);  // "$KV.leases.x"
+// What a frozen stream listens to instead of its own subjects (stream_copy.h), and whether a stream of
+// this configuration does.
+[[nodiscard]] std::string frozen_subject(std::string_view stream);  // "ployz.frozen.KV_leases"
+[[nodiscard]] bool is_frozen(const Json& stream_config);
 // What is copied when the store moves: all but EPOCH.
 [[nodiscard]] std::vector<std::string> all_streams();
 
