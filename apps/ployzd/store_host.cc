@@ -18,8 +18,8 @@ namespace ployz {
 namespace {
 
 constexpr auto kServerUp = std::chrono::seconds(20);
-// A new cluster refuses streams until it has a leader and all its members (measured: up to 30 s).
-constexpr uint64_t kElectionMs = 45'000;
+// For what one machine of a store restored to reach the others.
+constexpr auto kAgreed = std::chrono::seconds(45);
 constexpr auto kRetry = std::chrono::milliseconds(250);
 constexpr std::string_view kEpochLine = "# store epoch ";
 
@@ -62,11 +62,12 @@ bool StoreHost::knows(std::string_view command) {
 Result<Json> StoreHost::handle(const std::string& command, const Json& request) {
   if (command == "store_epoch") return Json{{"epoch", ports_.identity().store.epoch}};
   const StoreCall call = TRY(store_call_from_json(request));
-  const std::scoped_lock lock(changing_);
   const auto done = [](const Status& status) -> Result<Json> {
     if (!status) return fail(status.error());
     return Json::object();
   };
+  if (command == kStoreForm) return done(form(call));  // changes nothing here, and takes its time
+  const std::scoped_lock lock(changing_);
   if (command == kStorePrepare) return done(prepare(call));
   if (command == kStoreDiscard) return done(discard(call));
   if (command == kStoreFreeze) return done(freeze(call));
@@ -173,39 +174,52 @@ Status StoreHost::freeze(const StoreCall& call) {
   return set_frozen(*admin, true);
 }
 
-Result<CopiedStore> StoreHost::copy(const StoreCall& call) {
+Result<std::unique_ptr<NatsConnection>> StoreHost::connect_next(const StoreCall& call) const {
   const Identity next = identity_in(call.next);
   if (!next.has_store() || other_epoch() != call.next.epoch) {
     return fail(Code::precondition, "no server of the next epoch was prepared here");
   }
-  const auto to = TRY(connect(next, true));
+  return connect(next, true);
+}
+
+Status StoreHost::eventually(std::chrono::milliseconds limit,
+                             const std::function<Status()>& attempt) const {
+  const uint64_t until = ports_.clock.steady_ms() + static_cast<uint64_t>(limit.count());
+  Status done = attempt();
+  while (!done && ports_.clock.steady_ms() < until) {
+    ports_.clock.sleep_for(kRetry, {});
+    done = attempt();
+  }
+  return done;
+}
+
+// A restore that fails half-way leaves an empty stream, which nobody may delete. So the servers are known
+// to be one store before the first, and before anybody has to wait for it.
+Status StoreHost::form(const StoreCall& call) {
+  const auto to = TRY(connect_next(call));
+  const int replicas = static_cast<int>(call.next.members.size());
+  return eventually(kStoreForming, [&]() -> Status {
+    TRY(ensure_epoch_stream(*to, replicas));
+    return check_settled(*to, std::string(kEpochStream));
+  });
+}
+
+Result<CopiedStore> StoreHost::copy(const StoreCall& call) {
+  const auto to = TRY(connect_next(call));
   const int replicas = static_cast<int>(call.next.members.size());
   std::error_code error;
   std::filesystem::create_directories(paths_.store_copies(), error);
-  const auto eventually = [&](const std::function<Status()>& attempt) -> Status {
-    const uint64_t until = ports_.clock.steady_ms() + kElectionMs;
-    Status done = attempt();
-    while (!done && ports_.clock.steady_ms() < until) {
-      ports_.clock.sleep_for(kRetry, {});
-      done = attempt();
-    }
-    return done;
-  };
-  // A restore that fails half-way leaves an empty stream, which nobody may delete. So the cluster is
-  // known to be whole before the first.
-  TRY(eventually([&] { return ensure_epoch_stream(*to, replicas); }));
-  TRY(eventually([&] { return check_settled(*to, std::string(kEpochStream)); }));
   CopiedStore copied;
   for (const std::string& stream : all_streams()) {
     const auto file = paths_.store_copies() / stream;
     const StreamSnapshot taken = TRY(take_snapshot(ports_.connection, stream, file));
     copied.bytes += std::filesystem::file_size(file, error);
     TRY(restore_stream(*to, taken, replicas));
-    TRY(eventually([&] { return check_settled(*to, stream); }));
+    TRY(eventually(kAgreed, [&] { return check_settled(*to, stream); }));
     std::filesystem::remove(file, error);
     // Whichever machine of either store reads may still be fetching what another one has.
     StreamDigest was;
-    TRY(eventually([&]() -> Status {
+    TRY(eventually(kAgreed, [&]() -> Status {
       was = TRY(digest_stream(ports_.connection, stream));
       const StreamDigest is = TRY(digest_stream(*to, stream));
       if (was == is) return {};
@@ -214,7 +228,7 @@ Result<CopiedStore> StoreHost::copy(const StoreCall& call) {
     }));
     copied.messages += was.messages;
   }
-  const auto daemon = TRY(connect(next, false));
+  const auto daemon = TRY(connect(identity_in(call.next), false));
   NatsKeyValue records(*daemon);
   TRY(write_place(records, ports_.clock, call.next));
   return copied;

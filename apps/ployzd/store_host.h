@@ -50,6 +50,7 @@ class StoreHost {
 
  private:
   [[nodiscard]] Status prepare(const StoreCall& call);
+  [[nodiscard]] Status form(const StoreCall& call);
   [[nodiscard]] Status discard(const StoreCall& call);
   [[nodiscard]] Status freeze(const StoreCall& call);
   [[nodiscard]] Result<CopiedStore> copy(const StoreCall& call);
@@ -60,6 +61,11 @@ class StoreHost {
   [[nodiscard]] Identity identity_in(const StoreEpoch& next) const;
   [[nodiscard]] Result<std::unique_ptr<NatsConnection>> connect(const Identity& identity,
                                                                 bool as_admin) const;
+  // To the server of the next epoch that was prepared here.
+  [[nodiscard]] Result<std::unique_ptr<NatsConnection>> connect_next(const StoreCall& call) const;
+  // Until it succeeds, or has not for so long.
+  [[nodiscard]] Status eventually(std::chrono::milliseconds limit,
+                                  const std::function<Status()>& attempt) const;
   // Of the other unit's server: 0 when it has none.
   [[nodiscard]] uint64_t other_epoch() const;
   [[nodiscard]] Status set_aside(uint64_t epoch, const OperationId& why);

@@ -6,8 +6,8 @@
 namespace ployz {
 namespace {
 
-constexpr std::array kCalls{kStorePrepare, kStoreDiscard, kStoreFreeze,
-                            kStoreCopy,    kStoreCommit,  kStoreAbort};
+constexpr std::array kCalls{kStorePrepare, kStoreForm, kStoreDiscard, kStoreFreeze,
+                            kStoreCopy,    kStoreCommit, kStoreAbort};
 
 }  // namespace
 

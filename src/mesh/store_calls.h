@@ -22,6 +22,9 @@ struct StoreCall {
 // "store_prepare": a machine that is to hold the store starts an empty server of the next epoch, which
 // nobody else can reach. `precondition`: the store moved on meanwhile.
 inline constexpr std::string_view kStorePrepare = "store_prepare";
+// "store_form", of one of them, once all are prepared: waits until they are one store that can be copied
+// to. Several need a leader first, and to have heard of each other (measured: up to 30 s in quiet).
+inline constexpr std::string_view kStoreForm = "store_form";
 // "store_discard": that server is stopped, and what it held set aside. Absent: nothing.
 inline constexpr std::string_view kStoreDiscard = "store_discard";
 // "store_freeze", of a machine that holds the store: takes writes no more until "store_decide", or until
@@ -37,6 +40,7 @@ inline constexpr std::string_view kStoreAbort = "store_abort";
 
 // Longer than any copy takes; then whoever holds the store gives it up.
 inline constexpr std::chrono::milliseconds kStoreDecision{120'000};
+inline constexpr std::chrono::milliseconds kStoreForming{120'000};
 inline constexpr std::chrono::milliseconds kStoreStep{60'000};  // for each of the others
 
 struct CopiedStore {

@@ -37,6 +37,11 @@ Result<uint64_t> read_epoch(KeyValue& records) {
   return fail(Code::corrupt, "the store does not say its epoch");
 }
 
+Status asked(const Result<Json>& answer) {
+  if (!answer) return fail(answer.error());
+  return {};
+}
+
 }  // namespace
 
 struct StoreTransfer::Work {
@@ -69,13 +74,25 @@ Status StoreTransfer::ask_all(const std::vector<StoreMember>& members, std::stri
   return {};
 }
 
+// Who copies. Where the store is already, a copy need not travel.
+const MachineId& StoreTransfer::first_of(const Work& work) {
+  const auto& members = work.call.next.members;
+  const auto stays = std::ranges::find_if(members, [&](const StoreMember& member) {
+    return work.report.before.includes(member.machine);
+  });
+  return stays == members.end() ? members.front().machine : stays->machine;
+}
+
 Status StoreTransfer::prepare(Work& work) {
   note(work, Phase::apply, std::format("starting {} servers of epoch {}",
                                        work.call.next.members.size(), work.call.next.epoch));
   StoreCall call = work.call;
   call.secret = secret_of(ports_.entropy);
   Status prepared = ask_all(call.next.members, kStorePrepare, to_json(call));
-  if (prepared) return {};
+  if (prepared) {
+    return asked(ports_.rpc.call({first_of(work), Target::agent, std::string(kStoreForm)},
+                                 to_json(work.call), kStoreForming + kStoreStep));
+  }
   Error error = std::move(prepared).error();
   for (const Context& entry : error.context) {
     if (entry.key != "machine") continue;
@@ -94,14 +111,9 @@ Status StoreTransfer::copy(Work& work) {
     if (frozen || frozen.error().code != Code::unavailable) break;
   }
   if (!frozen) return fail(std::move(frozen).error());
-  // Where the store is already a copy need not travel.
-  const auto& members = work.call.next.members;
-  const auto stays = std::ranges::find_if(members, [&](const StoreMember& member) {
-    return work.report.before.includes(member.machine);
-  });
-  const MachineId& to = stays == members.end() ? members.front().machine : stays->machine;
-  const Json copied = TRY(ports_.rpc.call({to, Target::agent, std::string(kStoreCopy)},
-                                          to_json(work.call), kStoreDecision));
+  const Json copied =
+      TRY(ports_.rpc.call({first_of(work), Target::agent, std::string(kStoreCopy)},
+                          to_json(work.call), kStoreDecision));
   work.report.copied = TRY(copied_store_from_json(copied));
   note(work, Phase::apply, std::format("{} messages are copied and compared",
                                        work.report.copied.messages));

@@ -65,6 +65,7 @@ class StoreTransfer {
   [[nodiscard]] Result<StoreReport> move(Work& work, const std::stop_token& cancel);
   [[nodiscard]] Status end(Operation& operation, Journal& journal, bool committed);
   [[nodiscard]] Status before_commit(Work& work, const std::stop_token& cancel);
+  [[nodiscard]] static const MachineId& first_of(const Work& work);
   [[nodiscard]] Status prepare(Work& work);
   [[nodiscard]] Status copy(Work& work);
   [[nodiscard]] Result<Decision> decide(Work& work, std::string_view command);

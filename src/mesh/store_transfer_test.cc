@@ -93,7 +93,7 @@ class StoreTransferTest : public ::testing::Test {
 TEST_F(StoreTransferTest, EveryPartInItsOrder) {
   const auto done = to_m2();
   ASSERT_TRUE(done) << done.error().line();
-  EXPECT_EQ(machines_.log, "prepare 2, freeze 1, copy 2, commit 1");
+  EXPECT_EQ(machines_.log, "prepare 2, form 2, freeze 1, copy 2, commit 1");
   EXPECT_EQ(done->outcome, Outcome::committed);
   EXPECT_EQ(done->after.epoch, 2u);
   EXPECT_EQ(done->copied.messages, 7u);
@@ -114,7 +114,8 @@ TEST_F(StoreTransferTest, WhereItIsWantedNothingIsAsked) {
 }
 
 TEST_F(StoreTransferTest, WhateverFailsBeforeTheCommitIsGivenUp) {
-  for (const std::string part : {"store_prepare 2", "store_freeze 1", "store_copy 2"}) {
+  for (const std::string part :
+       {"store_prepare 2", "store_form 2", "store_freeze 1", "store_copy 2"}) {
     machines_.log.clear();
     machines_.decided = TransferState::begun;
     machines_.fails[part] = {away()};
@@ -136,7 +137,7 @@ TEST_F(StoreTransferTest, ALostAnswerToTheCommitIsAskedForAgain) {
       {Code::timeout, Effect::unknown, "no answer", "", {}}, away()};
   const auto done = to_m2();
   ASSERT_TRUE(done) << done.error().line();
-  EXPECT_EQ(machines_.log, "prepare 2, freeze 1, copy 2, commit 1, commit 1, commit 1");
+  EXPECT_EQ(machines_.log, "prepare 2, form 2, freeze 1, copy 2, commit 1, commit 1, commit 1");
 }
 
 // It was frozen for too long, and who holds it gave it up.
