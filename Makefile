@@ -27,7 +27,7 @@ gtest_xml = GTEST_OUTPUT=xml:$(results)/$(1)/
 
 .NOTPARALLEL:
 .DEFAULT_GOAL := help
-.PHONY: help build demo test test-unit test-asan test-contract test-sim test-e2e test-faults test-zfs lab \
+.PHONY: help build demo test test-unit test-asan test-contract test-sim test-e2e test-faults test-zfs soak lab \
         fuzz bench bench-scale bench-data deb \
         format format-check clang-tidy tidy clean-lab clean
 
@@ -81,6 +81,11 @@ test-faults: ## of test-e2e the partitions, and machine add failing at every ste
 	@$(MAKE) --no-print-directory lab
 	@source tools/lab/environment && exec $(python) -m pytest $(faults) \
 	    --junit-xml=$(results)/faults.xml $(PYTEST_ARGS)
+
+soak: ## the store moves MOVES (200) times under load and kills; of it `make test` runs five minutes
+	@$(MAKE) --no-print-directory lab
+	@source tools/lab/environment && PLOYZ_SOAK_MOVES=$(or $(MOVES),200) exec $(python) -m pytest -s \
+	    tests/e2e/test_soak.py --junit-xml=$(results)/soak.xml $(PYTEST_ARGS)
 
 test-zfs: ## ZFS, WireGuard in the kernel and netem, on virtual machines (PARTS="contract scenarios")
 	@tools/setup packages samples

@@ -84,10 +84,11 @@ Result<std::unique_ptr<Member>> Founder::found(Identity& identity, const Progres
   TRY(start_store(identity));
   progress(std::format("control-plane store is up (epoch {})", identity.store.epoch));
   TRY(start_services(identity, config_, paths_, drivers_));
+  // What the member saves of itself later, when the store has moved, is of a complete machine.
+  identity.complete = true;
   auto member = TRY(Member::join(identity, config_, paths_, drivers_));
   TRY(await_router(*member, drivers_.clock));
   progress("gateway, DNS and router serve");
-  identity.complete = true;
   TRY(save_identity(paths_.identity(), identity));
   return member;
 }

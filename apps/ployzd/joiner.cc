@@ -91,13 +91,14 @@ Result<std::unique_ptr<Member>> Joiner::join(Identity& identity, const JoinBundl
   progress(std::format("overlay and container bridge are up, {} peers", bundle.machines.size()));
   TRY(drivers_.storage.ensure(progress));
   TRY(start_leaf(identity));
+  // What the member saves of itself later, when the store has moved, is of a complete machine.
+  identity.complete = true;
   auto member = TRY(Member::join(identity, config_, paths_, drivers_));
   TRY(await_store(*member));
   progress("the network's store is reached");
   TRY(start_services(identity, config_, paths_, drivers_));
   TRY(await_router(*member, drivers_.clock));
   progress("gateway, DNS and router serve");
-  identity.complete = true;
   TRY(save_identity(paths_.identity(), identity));
   return member;
 }

@@ -1,0 +1,62 @@
+"""Moves of the control plane's store, and what was acknowledged while they went on."""
+import threading
+
+from lab import web
+
+IMAGE = "ployz-samples/web:1"
+
+
+class Writer:
+    """Commits as fast as it can, through one machine, and knows what was acknowledged."""
+
+    def __init__(self, cluster, machine, namespace):
+        self.cluster, self.machine, self.namespace = cluster, machine, namespace
+        self.acknowledged, self.refused = [], []
+        self.more = threading.Condition()
+        self.ended = False
+        self.thread = threading.Thread(target=self.write, daemon=True)
+
+    def write(self):
+        number = 0
+        while not self.ended:
+            number += 1
+            manifest = web(self.namespace, IMAGE, env={"N": str(number)}, replicas=0)
+            answer = self.machine.ctl("deploy", "-f", "-", stdin=manifest)
+            with self.more:
+                if answer.code == 0:
+                    self.acknowledged.append(answer.json["committed_sequence"])
+                else:
+                    self.refused.append(answer)
+                self.more.notify_all()
+
+    def go_on(self, count=2, limit_s=60):
+        with self.more:
+            wanted = len(self.acknowledged) + count
+            assert self.more.wait_for(lambda: len(self.acknowledged) >= wanted,
+                                      limit_s), self.refused[-5:]
+
+    def __enter__(self):
+        self.thread.start()
+        self.go_on()
+        return self
+
+    def __exit__(self, *_):
+        self.ended = True
+        self.thread.join(60)
+
+    def check(self):
+        """Every acknowledged commit is there, in order, exactly once."""
+        listed = [entry["sequence"] for entry in self.cluster.must(
+            "log", self.namespace, "--limit", "10000").json["commits"]]
+        kept = [commit for commit in reversed(listed) if commit in set(self.acknowledged)]
+        assert kept == self.acknowledged, (kept, self.acknowledged)
+
+
+def promote(lab, replicas, *machines):
+    return lab.must("machine", "storage", "promote", "--replicas", str(replicas),
+                    *(machine.name for machine in machines))
+
+
+def holders(lab):
+    listed = lab.must("machine", "ls").json["machines"]
+    return sorted(m["machine"]["name"] for m in listed if m["machine"]["stores"])
