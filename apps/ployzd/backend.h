@@ -15,6 +15,7 @@ class Backend : public ApiService {
   explicit Backend(Node& node) : node_(node) {}
 
   Result<StatusReport> status() override;
+  Error explain(Error error) override;
   Result<MeshReport> mesh_init(const MeshInitRequest& request, const EventSink& events) override;
   Result<MeshReport> mesh() override;
   Result<std::vector<MachineReport>> machines() override;

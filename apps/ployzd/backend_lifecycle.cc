@@ -3,10 +3,15 @@
 #include "backend.h"
 #include "mesh/machine_drain.h"
 #include "mesh/machine_state.h"
+#include "mesh/store_absence.h"
 #include "mesh/store_transfer.h"
+#include "ports/peer_calls.h"
 
 namespace ployz {
 namespace {
+
+// For a machine that is well to say so over the peer port.
+constexpr std::chrono::milliseconds kHello{900};
 
 MachineDrain drain_of(Member& member, const LocalDrivers& drivers) {
   return MachineDrain({member.engine(), member.records(), drivers.clock, drivers.entropy});
@@ -30,6 +35,26 @@ StoreTransfer Backend::store_transfer_of(Member& member) {
   const LocalDrivers& drivers = node_.drivers();
   return {member.identity().machine.id,
           {member.records(), member.rpc(), drivers.clock, drivers.entropy}};
+}
+
+Error Backend::explain(Error error) {
+  const auto member = is_of_store(error) ? node_.member() : Result<std::shared_ptr<Member>>(nullptr);
+  if (!member || !*member) return error;
+  const Identity identity = (*member)->identity();
+  std::vector<MachineRpc::Call> calls;
+  std::set<MachineId> answering;
+  for (const StoreMember& holder : identity.store.members) {
+    if (holder.machine == identity.machine.id) {
+      answering.insert(holder.machine);
+    } else {
+      calls.push_back({{holder.machine, Target::agent, std::string(kPeerHello)}, Json::object()});
+    }
+  }
+  for (const auto& answer : (*member)->peers().call_all(calls, kHello)) {
+    const auto hello = answer ? peer_hello_from_json(*answer) : Result<PeerHello>(PeerHello());
+    if (hello && hello->connected) answering.insert(hello->machine);
+  }
+  return explain_absence(std::move(error), identity.store, *(*member)->last_seen(), answering);
 }
 
 Result<StoreReport> Backend::storage_promote(const StoreRequest& request, const EventSink& events,

@@ -26,6 +26,9 @@ namespace ployz {
 namespace {
 
 constexpr auto kMirrorRetry = std::chrono::seconds(10);
+// A store that does not answer is reported within five seconds, and who is missing takes another one
+// (Backend::explain).
+constexpr auto kStoreAnswer = std::chrono::milliseconds(4000);
 
 class NatsMember final : public Member {
  public:
@@ -238,6 +241,7 @@ Result<std::unique_ptr<Member>> Member::join(const Identity& identity, const Con
   nats.seed = seed;
   nats.name = "ployzd@" + identity.machine.name;
   nats.inbox_prefix = inbox_prefix(identity.machine.id, NatsRole::daemon);
+  nats.request_timeout = kStoreAnswer;
   auto member = std::make_unique<NatsMember>(
       identity, config, paths, TRY(seed_at(paths.leaf_seed()).and_then(Nkey::from_seed)), TRY(NatsConnection::open(std::move(nats))),
       TRY(open_step_journal(paths.step_journal(), drivers.clock)),

@@ -102,7 +102,8 @@ Result<const ApiRoute*> find_route(std::string_view method, std::string_view pat
 }
 
 void serve_route(const ApiRoute& route, RouteContext& context) {
-  if (auto done = route.handle(context); !done) reply_error(context.response, done.error());
+  auto done = route.handle(context);
+  if (!done) reply_error(context.response, context.service.explain(std::move(done).error()));
 }
 
 }  // namespace ployz

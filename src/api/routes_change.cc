@@ -12,8 +12,9 @@ void tell(RouteContext& c, LiveOperation& live) {
     if (!event) break;
     if (!c.response.line(to_json(*event))) return;  // the call goes on without a listener
   }
-  const auto result = live.result();
-  (void)c.response.line(result ? Json{{"result", *result}} : error_document(result.error()));
+  auto result = live.result();
+  (void)c.response.line(result ? Json{{"result", *result}}
+                               : error_document(c.service.explain(std::move(result).error())));
 }
 
 Result<Json> document_of(Result<Operation> operation) {

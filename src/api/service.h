@@ -38,6 +38,10 @@ class ApiService {
   // Works before `mesh init` and with the store away; then says so instead of failing.
   [[nodiscard]] virtual Result<StatusReport> status() = 0;
 
+  // What can be added to an error before anybody reads it: who is missing where the store does not
+  // answer. Takes a second at most.
+  [[nodiscard]] virtual Error explain(Error error) { return error; }
+
   // Founds a network with this machine as its first. Repeated with the same name: nothing, with
   // `created` false; after a crash in the middle: finishes. `exists`: it belongs to another one.
   // Returns when the network is ready to deploy to. Events are notes.

@@ -1,5 +1,6 @@
 """The control plane's store moves between machines, and nothing that was acknowledged is lost."""
 import json
+import time
 
 import pytest
 
@@ -57,6 +58,32 @@ def test_the_store_moves_to_three_machines_and_back_under_writes_and_load(moving
         machine.kill("ployzd")
     for machine in cluster.all():
         cluster.wait(lambda: machine.ctl("doctor").code == 0, f"{machine.name} to be well")
+
+
+def test_without_a_majority_nothing_is_written_and_everything_is_served(moving):
+    cluster = moving
+    first, *others = cluster.all()
+    assert cluster.deploy(web("served", IMAGE, replicas=3)).code == 0
+    promote(cluster, 3, *others)
+    stores = [machine.sh("systemctl list-units --plain --no-legend --state=active 'ployz-nats*' "
+                         "| cut -d' ' -f1").stdout.split() for machine in others]
+    with cluster.load("served.example.com", connections=4, rate=200,
+                      through=cluster.all()) as load:
+        for machine, units in zip(others, stores):
+            machine.sh("systemctl kill -s STOP ployzd " + " ".join(units))
+        try:
+            for number in range(3):  # at once, and when the store has noticed itself
+                begun = time.monotonic()
+                refused = cluster.deploy(web("refused", IMAGE, replicas=0, env={"N": str(number)}))
+                print(f"refused after {time.monotonic() - begun:.1f} s: {refused.error['message']}")
+                assert refused.code != 0, refused
+                assert all(machine.name in refused.error["message"] for machine in others), refused
+        finally:
+            for machine, units in zip(others, stores):
+                machine.sh("systemctl kill -s CONT ployzd " + " ".join(units))
+        cluster.wait(lambda: cluster.deploy(web("goes-on", IMAGE, replicas=0)).code == 0,
+                     "the store to take writes again")
+    assert load.report["requests"] > 0 and load.report["failed"] == 0, load.report
 
 
 def test_what_cannot_hold_the_store_is_told_before_anything_changes(moving):
