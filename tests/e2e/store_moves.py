@@ -60,3 +60,7 @@ def promote(lab, replicas, *machines):
 def holders(lab):
     listed = lab.must("machine", "ls").json["machines"]
     return sorted(m["machine"]["name"] for m in listed if m["machine"]["stores"])
+
+
+def names(*machines):
+    return sorted(machine.name for machine in machines)

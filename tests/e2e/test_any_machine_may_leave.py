@@ -4,7 +4,7 @@ import pytest
 from conftest import IMAGES
 from data import POSTGRES, Ledger, committed, database
 from lab import PREFIX, BareHost, Lab, web
-from test_store import Writer, holders, names, promote
+from store_moves import Writer, holders, names, promote
 
 
 class Leaving(Lab):

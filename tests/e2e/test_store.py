@@ -5,11 +5,7 @@ import time
 import pytest
 
 from lab import web
-from store_moves import IMAGE, Writer, holders, promote
-
-
-def names(*machines):
-    return sorted(machine.name for machine in machines)
+from store_moves import IMAGE, Writer, holders, names, promote
 
 
 @pytest.fixture

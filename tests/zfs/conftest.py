@@ -89,7 +89,7 @@ class Machine:
 
 
 class Cluster(DataWords):
-    """Both machines, driven from the first, in the words of the scenarios in tests/e2e."""
+    """The machines, driven from the first of them, in the words of the scenarios in tests/e2e."""
 
     def __init__(self, machines):
         self.machines = machines
@@ -101,7 +101,8 @@ class Cluster(DataWords):
         return self.machines[number - 1]
 
     def ctl(self, *args, stdin=None):
-        return Answer(lab("exec", 1, "ployzctl", "--json", *args, check=False, stdin=stdin))
+        return Answer(lab("exec", self.machines[0].number, "ployzctl", "--json", *args, check=False,
+                          stdin=stdin))
 
     def must(self, *args, stdin=None):
         answer = self.ctl(*args, stdin=stdin)
