@@ -28,6 +28,7 @@ void live(World& world) {
   operators.settle();
   world.scheduler.sleep_ns(kLeftoversNs);
   check_log(world);
+  world.store.check_acknowledged();
   outcomes.at_the_end();
   data.at_the_end();
   check_settled(world);
@@ -54,6 +55,7 @@ std::optional<Count> count_of(CommitKind kind) {
 // Everything that is only told at the end.
 void count_all(World& world, Counts& counts) {
   counts.add(Count::seeds);
+  if (world.store.moves() > 0) counts.add(Count::moving_seeds);
   counts.add(Count::operations, world.store.records(Bucket::operations).size());
   const std::vector<StoredCommit> log = world.store.log();
   counts.add(Count::commits, log.size());

@@ -57,13 +57,12 @@ Status StoreHost::look(const std::stop_token& stop) {
   }
   const auto& newest = TRY(Result(read));
   const Identity identity = ports_.identity();
-  if (newest && newest->record.state == TransferState::committed &&
-      newest->record.next.epoch > identity.store.epoch) {
+  if (next_move(identity.machine, identity.store, newest, 0) == StoreMove::go_over) {
     return go_over_(newest->record.next);
   }
   const std::unique_lock lock(changing_, std::try_to_lock);
   if (!lock) return {};  // a step is at work
-  if (newest) TRY(settle(*newest));
+  TRY(settle(newest));
   return end_former();
 }
 
@@ -83,17 +82,25 @@ Status StoreHost::ask_peers() {
   return latest.epoch > identity.store.epoch ? go_over_(latest) : Status{};
 }
 
-Status StoreHost::settle(const StoredTransfer& newest) {
+Status StoreHost::settle(const std::optional<StoredTransfer>& newest) {
+  if (!newest) return {};
   const Identity identity = ports_.identity();
-  const TransferRecord& record = newest.record;
+  const TransferRecord& record = newest->record;
   const StoreCall call{record.operation, record.next, ""};
-  if (record.state == TransferState::begun) {
-    if (!identity.has_store() || ports_.clock.wall_ms() < record.deadline_ms) return {};
-    spdlog::warn("operation {} froze the store and did not end: given up", record.operation.str());
-    const Decision decision = TRY(decide(call, TransferState::aborted));
-    return decision.state == TransferState::aborted ? discard(call) : Status{};
+  switch (next_move(identity.machine, identity.store, newest, ports_.clock.wall_ms())) {
+    case StoreMove::give_up: {
+      spdlog::warn("operation {} froze the store and did not end: given up",
+                   record.operation.str());
+      const Decision decision = TRY(decide(call, TransferState::aborted));
+      return decision.state == TransferState::aborted ? discard(call) : Status{};
+    }
+    case StoreMove::discard:
+      TRY(discard(call));
+      return enforce(*newest);
+    case StoreMove::go_over:
+    case StoreMove::none:
+      return {};
   }
-  if (record.state == TransferState::aborted) return discard(call);
   return {};
 }
 

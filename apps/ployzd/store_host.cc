@@ -9,8 +9,7 @@
 #include "drivers/nats/server_config.h"
 #include "drivers/nats/stream_copy.h"
 #include "drivers/nats/streams.h"
-#include "engine/record_write.h"
-#include "mesh/roster.h"
+#include "mesh/store_decision.h"
 #include "nats_files.h"
 #include "self.h"
 
@@ -29,28 +28,30 @@ Status not_holder(const Identity& identity) {
                                               identity.machine.name));
 }
 
-Error busy(const TransferRecord& record) {
-  return {Code::conflict, Effect::none,
-          std::format("the store is being moved by operation {}", record.operation.str()),
-          "wait for that, two minutes at most", {}};
-}
+// The transfers of the store in force, as its admin reaches them.
+class AdminLog final : public TransferLog {
+ public:
+  explicit AdminLog(NatsConnection& admin) : admin_(admin) {}
+  Result<std::optional<StoredTransfer>> newest() override { return newest_transfer(admin_); }
+  Result<uint64_t> append(const TransferRecord& record, uint64_t expected) override {
+    return append_transfer(admin_, record, expected);
+  }
+  Status check_frozen() override {
+    for (const std::string& stream : all_streams()) TRY(ployz::check_frozen(admin_, stream));
+    return {};
+  }
+  Status set_frozen(bool frozen) override {
+    for (const std::string& stream : all_streams()) TRY(freeze_stream(admin_, stream, frozen));
+    return {};
+  }
 
-// What a new store says of itself: its epoch, and who holds it.
-Status write_place(KeyValue& records, Clock& clock, const StoreEpoch& next) {
-  const auto epoch = TRY(records.get(Bucket::meta, kStoreEpochKey));
-  if (!epoch) return fail(Code::corrupt, "the copied store does not say its epoch");
-  const std::string value = std::to_string(next.epoch);
-  if (epoch->value != value) {
-    TRY(write_record(records, clock, Bucket::meta, kStoreEpochKey, value, epoch->revision));
-  }
-  for (const Record& record : TRY(records.list(Bucket::machines))) {
-    auto machine = parse_json(record.value).and_then(machine_from_json);
-    if (!machine || machine->stores == next.includes(machine->id)) continue;
-    machine->stores = !machine->stores;
-    TRY(write_record(records, clock, Bucket::machines, record.key, to_text(to_json(*machine)),
-                     record.revision));
-  }
-  return {};
+ private:
+  NatsConnection& admin_;
+};
+
+// Beside the configuration of a server that was prepared: the operation that it was started for.
+std::filesystem::path made_for_file(const Paths& paths, uint64_t epoch) {
+  return paths.nats_config(epoch).string() + ".operation";
 }
 
 }  // namespace
@@ -122,20 +123,27 @@ Status StoreHost::set_aside(uint64_t epoch, const OperationId& why) {
                                         error.message()));
 }
 
+bool StoreHost::is_prepared(const StoreCall& call) const {
+  const auto made_for = read_file(made_for_file(paths_, call.next.epoch));
+  return other_epoch() == call.next.epoch && made_for && *made_for &&
+         **made_for == call.operation.str();
+}
+
 Status StoreHost::prepare(const StoreCall& call) {
   const Identity now = ports_.identity();
-  if (call.next.epoch != now.store.epoch + 1 || !call.next.includes(now.machine.id)) {
-    return fail(Code::precondition,
-                std::format("machine {} follows epoch {} of the store", now.machine.name,
-                            now.store.epoch),
-                "the store has moved meanwhile: try again");
-  }
-  // Whatever runs there is of an epoch that is over, or of a try that was given up.
-  TRY(ports_.units.ensure_stopped(unit::nats(call.next.epoch)));
-  TRY(set_aside(call.next.epoch, call.operation));
-  if (call.next.members.size() > 1) TRY(write_file(paths_.store_secret(), call.secret, 0600));
+  const auto newest = TRY(newest_transfer(ports_.connection));
+  TRY(check_prepare(now.machine, now.store, newest, call));
   const Identity next = identity_in(call.next);
-  (void)TRY(write_nats_config(next, paths_, StoreStage::serves, {}));
+  // What is there when this comes twice may be a copy by now.
+  if (!is_prepared(call)) {
+    // Whatever runs there is of an epoch that is over, or of a try that was given up.
+    TRY(ports_.units.ensure_stopped(unit::nats(call.next.epoch)));
+    TRY(remove_file(made_for_file(paths_, call.next.epoch)));
+    TRY(set_aside(call.next.epoch, call.operation));
+    if (call.next.members.size() > 1) TRY(write_file(paths_.store_secret(), call.secret, 0600));
+    (void)TRY(write_nats_config(next, paths_, StoreStage::serves, {}));
+    TRY(write_file(made_for_file(paths_, call.next.epoch), call.operation.str(), 0600));
+  }
   TRY(ports_.units.ensure_started(unit::nats(call.next.epoch)));
   (void)TRY(connect(next, true));
   return {};
@@ -143,40 +151,26 @@ Status StoreHost::prepare(const StoreCall& call) {
 
 Status StoreHost::discard(const StoreCall& call) {
   const uint64_t epoch = call.next.epoch;
-  if (ports_.identity().store.epoch >= epoch || other_epoch() != epoch) return {};
+  if (ports_.identity().store.epoch >= epoch || !is_prepared(call)) return {};
   TRY(ports_.units.ensure_stopped(unit::nats(epoch)));
   TRY(remove_file(paths_.nats_config(epoch)));
   return set_aside(epoch, call.operation);
 }
 
-Status StoreHost::set_frozen(NatsConnection& admin, bool frozen) {
-  for (const std::string& stream : all_streams()) TRY(freeze_stream(admin, stream, frozen));
-  return {};
-}
-
 Status StoreHost::freeze(const StoreCall& call) {
   const Identity identity = ports_.identity();
   TRY(not_holder(identity));
-  if (call.next.epoch != identity.store.epoch + 1) {
-    return fail(Code::precondition, std::format("the store is of epoch {}", identity.store.epoch));
-  }
   const auto admin = TRY(connect(identity, true));
-  const auto newest = TRY(newest_transfer(*admin));
-  const bool begun = newest && newest->record.operation == call.operation;
-  if (begun && newest->record.state != TransferState::begun) return fail(busy(newest->record));
-  if (!begun) {
-    if (newest && newest->record.state != TransferState::aborted) return fail(busy(newest->record));
-    const TransferRecord record{TransferState::begun, call.operation, call.next,
-                                ports_.clock.wall_ms() + kStoreDecision.count()};
-    TRY(append_transfer(*admin, record, newest ? newest->sequence : 0));
-  }
-  frozen_at_ms_ = ports_.clock.steady_ms();
-  return set_frozen(*admin, true);
+  AdminLog log(*admin);
+  const uint64_t before = ports_.clock.steady_ms();
+  TRY(begin_transfer(log, identity.store, call, ports_.clock.wall_ms()));
+  frozen_at_ms_ = before;
+  return {};
 }
 
 Result<std::unique_ptr<NatsConnection>> StoreHost::connect_next(const StoreCall& call) const {
   const Identity next = identity_in(call.next);
-  if (!next.has_store() || other_epoch() != call.next.epoch) {
+  if (!next.has_store() || !is_prepared(call)) {
     return fail(Code::precondition, "no server of the next epoch was prepared here");
   }
   return connect(next, true);
@@ -230,32 +224,31 @@ Result<CopiedStore> StoreHost::copy(const StoreCall& call) {
   }
   const auto daemon = TRY(connect(identity_in(call.next), false));
   NatsKeyValue records(*daemon);
-  TRY(write_place(records, ports_.clock, call.next));
+  TRY(write_place(records, ports_.clock, call));
   return copied;
+}
+
+Status StoreHost::enforce(const StoredTransfer& newest) {
+  const Identity identity = ports_.identity();
+  if (!identity.has_store() || enforced_ == newest) return {};
+  const auto admin = TRY(connect(identity, true));
+  AdminLog log(*admin);
+  TRY(enforce_decision(log));
+  enforced_ = newest;
+  return {};
 }
 
 Result<Decision> StoreHost::decide(const StoreCall& call, TransferState wanted) {
   const Identity identity = ports_.identity();
-  if (identity.store.epoch >= call.next.epoch) return Decision{TransferState::committed, 0};
+  if (identity.store.epoch >= call.next.epoch) {
+    NatsKeyValue records(ports_.connection);
+    return Decision{TRY(decided_before(records, call)), 0};
+  }
   TRY(not_holder(identity));
   const auto admin = TRY(connect(identity, true));
-  auto newest = TRY(newest_transfer(*admin));
-  if (newest && newest->record.operation == call.operation &&
-      newest->record.state == TransferState::begun) {
-    if (wanted == TransferState::committed) {
-      for (const std::string& stream : all_streams()) TRY(check_frozen(*admin, stream));
-    }
-    TransferRecord record = newest->record;
-    record.state = wanted;
-    const auto appended = append_transfer(*admin, record, newest->sequence);
-    if (!appended && appended.error().code != Code::conflict) return fail(appended.error());
-    newest = TRY(newest_transfer(*admin));
-  }
-  const bool committed = newest && newest->record.operation == call.operation &&
-                         newest->record.state == TransferState::committed;
-  if (!committed) TRY(set_frozen(*admin, false));
-  return Decision{committed ? TransferState::committed : TransferState::aborted,
-                  frozen_at_ms_ == 0 ? 0 : ports_.clock.steady_ms() - frozen_at_ms_};
+  AdminLog log(*admin);
+  const TransferState state = TRY(decide_transfer(log, call, wanted));
+  return Decision{state, frozen_at_ms_ == 0 ? 0 : ports_.clock.steady_ms() - frozen_at_ms_};
 }
 
 }  // namespace ployz

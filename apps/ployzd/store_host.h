@@ -55,7 +55,6 @@ class StoreHost {
   [[nodiscard]] Status freeze(const StoreCall& call);
   [[nodiscard]] Result<CopiedStore> copy(const StoreCall& call);
   [[nodiscard]] Result<Decision> decide(const StoreCall& call, TransferState wanted);
-  [[nodiscard]] Status set_frozen(NatsConnection& admin, bool frozen);
 
   // The identity of this machine once `next` is in force.
   [[nodiscard]] Identity identity_in(const StoreEpoch& next) const;
@@ -66,6 +65,8 @@ class StoreHost {
   // Until it succeeds, or has not for so long.
   [[nodiscard]] Status eventually(std::chrono::milliseconds limit,
                                   const std::function<Status()>& attempt) const;
+  // A server was started here for this very transfer, and is kept.
+  [[nodiscard]] bool is_prepared(const StoreCall& call) const;
   // Of the other unit's server: 0 when it has none.
   [[nodiscard]] uint64_t other_epoch() const;
   [[nodiscard]] Status set_aside(uint64_t epoch, const OperationId& why);
@@ -74,13 +75,16 @@ class StoreHost {
   [[nodiscard]] Status look(const std::stop_token& stop);
   // The store does not answer: whether it has gone where this machine was not told of.
   [[nodiscard]] Status ask_peers();
-  [[nodiscard]] Status settle(const StoredTransfer& newest);
+  [[nodiscard]] Status settle(const std::optional<StoredTransfer>& newest);
+  // Once for each record: whoever made it may have died before the freeze was what it says.
+  [[nodiscard]] Status enforce(const StoredTransfer& newest);
   [[nodiscard]] Status end_former();
 
   const Paths paths_;
   const Ports ports_;
   std::mutex changing_;  // one step at a time
   uint64_t frozen_at_ms_ = 0;  // steady; guarded by changing_
+  std::optional<StoredTransfer> enforced_;  // guarded by changing_
   Switch go_over_;
   std::mutex mutex_;
   std::condition_variable_any wake_;

@@ -41,6 +41,13 @@ std::string text_of(const Result<T>& result) {
 
 }  // namespace
 
+const std::vector<StreamName>& all_fake_streams() {
+  static const std::vector<StreamName> all{std::nullopt,   Bucket::machines, Bucket::operations,
+                                           Bucket::plans,  Bucket::invites,  Bucket::leases,
+                                           Bucket::meta};
+  return all;
+}
+
 // Every write of the store, with all that may become of it.
 template <class T>
 Result<T> FakeStore::write(std::string_view call, const std::string& detail,
@@ -87,6 +94,7 @@ Result<uint64_t> FakeStore::append(const NamespaceName& name_space, uint64_t exp
 Result<uint64_t> FakeStore::append_now(const NamespaceName& name_space, uint64_t expected,
                                        const std::string& bytes) {
   const std::lock_guard lock(mutex_);
+  TRY(check_open(std::nullopt));
   uint64_t& newest = newest_[name_space];
   if (newest != expected) {
     return fail(Code::conflict, std::format("the newest commit of {} is {}, not {}",
@@ -94,6 +102,7 @@ Result<uint64_t> FakeStore::append_now(const NamespaceName& name_space, uint64_t
   }
   newest = log_.size() + 1;
   log_.push_back({newest, name_space, bytes});
+  if (on_write_) on_write_();
   for (const auto& follower : followers_) follower->push({log_.back()});
   return newest;
 }
@@ -148,14 +157,7 @@ Result<std::unique_ptr<Subscription>> FakeStore::follow(
   // A subscription begun while the store is away catches up later.
   (void)hook_.enter("store.follow", "", Kind::read);
   auto queue = std::make_shared<Queue<Logged>>();
-  {
-    const std::lock_guard lock(mutex_);
-    std::vector<StoredCommit> present = newest_locked();
-    std::ranges::sort(present, {}, &StoredCommit::sequence);
-    for (StoredCommit& commit : present) queue->push({std::move(commit)});
-    queue->push({std::nullopt});
-    followers_.push_back(queue);
-  }
+  attach(queue, std::nullopt);
   return std::make_unique<Delivery<Logged>>(
       hook_, "store.follow", queue,
       [on_commit = std::move(on_commit), on_caught_up = std::move(on_caught_up)](Logged logged) {
@@ -202,6 +204,7 @@ Result<uint64_t> FakeStore::update(Bucket bucket, std::string_view key, std::str
 Result<uint64_t> FakeStore::put_now(Bucket bucket, const std::string& key,
                                     const std::string& value, std::optional<uint64_t> revision) {
   const std::lock_guard lock(mutex_);
+  TRY(check_open(bucket));
   auto& records = buckets_[bucket];
   const auto it = records.find(key);
   if (!revision && it != records.end()) {
@@ -213,7 +216,7 @@ Result<uint64_t> FakeStore::put_now(Bucket bucket, const std::string& key,
   }
   Record& record = records[key];
   record = {key, value, ++revision_};
-  tell(bucket, {record, false});
+  tell({bucket, record, false});
   return record.revision;
 }
 
@@ -227,6 +230,7 @@ Status FakeStore::remove(Bucket bucket, std::string_view key, uint64_t revision)
 
 Status FakeStore::remove_now(Bucket bucket, const std::string& key, uint64_t revision) {
   const std::lock_guard lock(mutex_);
+  TRY(check_open(bucket));
   auto& records = buckets_[bucket];
   const auto it = records.find(key);
   if (it == records.end()) return {};
@@ -235,14 +239,22 @@ Status FakeStore::remove_now(Bucket bucket, const std::string& key, uint64_t rev
                 std::format("{}/{} is not at revision {}", to_string(bucket), key, revision));
   }
   records.erase(it);
-  tell(bucket, {{key, "", ++revision_}, true});
+  tell({bucket, {key, "", ++revision_}, true});
   return {};
 }
 
-void FakeStore::tell(Bucket bucket, const Change& change) {
+void FakeStore::tell(const RecordChange& change) {
+  changes_[change.record.revision] = change;
+  if (on_write_) on_write_();
   for (const Watcher& watcher : watchers_) {
-    if (watcher.bucket == bucket) watcher.queue->push(change);
+    if (watcher.bucket == change.bucket) watcher.queue->push(change);
   }
+}
+
+Status FakeStore::check_open(StreamName stream) const {
+  if (!frozen_.contains(stream)) return {};
+  Error error{Code::unavailable, Effect::none, "the store takes no writes", "", {}};
+  return fail(std::move(error).with(std::string(kFrozenKey), "yes"));
 }
 
 Result<std::vector<Record>> FakeStore::list(Bucket bucket) {
@@ -255,14 +267,14 @@ Result<std::vector<Record>> FakeStore::list(Bucket bucket) {
 Result<std::unique_ptr<Subscription>> FakeStore::watch(
     Bucket bucket, std::function<void(Record, bool removed)> on_change) {
   (void)hook_.enter("store.watch", to_string(bucket), Kind::read);
-  auto queue = std::make_shared<Queue<Change>>();
+  auto queue = std::make_shared<Queue<RecordChange>>();
   {
     const std::lock_guard lock(mutex_);
-    for (const auto& [key, record] : buckets_[bucket]) queue->push({record, false});
+    for (const auto& [key, record] : buckets_[bucket]) queue->push({bucket, record, false});
     watchers_.push_back({bucket, queue});
   }
-  return std::make_unique<Delivery<Change>>(
-      hook_, "store.watch", queue, [on_change = std::move(on_change)](Change change) {
+  return std::make_unique<Delivery<RecordChange>>(
+      hook_, "store.watch", queue, [on_change = std::move(on_change)](RecordChange change) {
         on_change(std::move(change.record), change.removed);
       });
 }

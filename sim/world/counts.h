@@ -46,6 +46,9 @@ enum class Count : size_t {
   removed_volumes,
   drained,
   removed_machines,
+  store_moves,
+  failed_moves,
+  moving_seeds,
   writes,
   receives,
   cut_streams,
@@ -61,7 +64,7 @@ inline constexpr std::array<std::string_view, kCounts> kCountNames{
     "hangs",      "unknown writes", "refused calls", "ctrl-c",           "partitions",
     "machine pauses", "machine deaths", "cut calls", "gateway switches",
     "branches", "forks", "migrations", "promotes", "rollbacks", "volume snapshots", "prunes",
-    "removed volumes", "drained", "removed machines", "writes", "receives", "cut streams", "full pools",
+    "removed volumes", "drained", "removed machines", "store moves", "failed store moves", "seeds whose store moved", "writes", "receives", "cut streams", "full pools",
     "thread switches"};
 
 class Counts {

@@ -30,8 +30,8 @@ void Operators::change_machine(Random& random) {
   if (daemon == nullptr) return;
   (void)world_.execute(
       through, std::format("{} {}", machine.name, to_string(to)),
-      [this, id = machine.id, to, daemon](Engine&, std::stop_token) -> Result<Operation> {
-        TRY(change_machine_state(world_.store, *daemon->clock, id, to));
+      [&through, id = machine.id, to, daemon](Engine&, std::stop_token) -> Result<Operation> {
+        TRY(change_machine_state(through.store(), *daemon->clock, id, to));
         return Operation{};
       });
 }
@@ -44,9 +44,9 @@ void Operators::drain(Random& random, const Machine& machine) {
   auto drained = std::make_shared<bool>(false);
   Answer answer = world_.execute(
       through, "drain " + machine.name,
-      [this, name = machine.name, daemon, drained](Engine& engine,
-                                                   std::stop_token stop) -> Result<Operation> {
-        MachineDrain drain({engine, world_.store, *daemon->clock, *daemon->entropy});
+      [&through, name = machine.name, daemon, drained](Engine& engine,
+                                                       std::stop_token stop) -> Result<Operation> {
+        MachineDrain drain({engine, through.store(), *daemon->clock, *daemon->entropy});
         const DrainReport report = TRY(drain.run(name, {}, stop));
         *drained = report.end == DrainReport::End::drained;
         if (report.steps.empty()) return Operation{};
@@ -95,8 +95,8 @@ void Operators::through_another(SimMachine& victim, const std::string& what, con
   if (daemon == nullptr) return;
   (void)world_.execute(
       through, what,
-      [this, work, daemon, self = through.self().id](Engine& engine, std::stop_token stop) {
-        MachineRemoval removal({self}, {engine, world_.store, world_.rpc, *daemon->clock,
+      [this, work, daemon, &through](Engine& engine, std::stop_token stop) {
+        MachineRemoval removal({through.self().id}, {engine, through.store(), world_.rpc, *daemon->clock,
                                         *daemon->entropy});
         return work(removal, stop);
       },
@@ -105,7 +105,8 @@ void Operators::through_another(SimMachine& victim, const std::string& what, con
 
 void Operators::remove_machine(Random& random) {
   SimMachine& victim = any_machine(random);
-  if (victim.index() == kStoreMachine || world_.living().size() < world_.machines.size()) return;
+  if (!world_.cluster.store_moves && world_.store.in_force().place.includes(victim.self().id)) return;
+  if (world_.living().size() < world_.machines.size()) return;
   run_removal(victim, {victim.self().name, false, false, true}, maybe_cancel(random));
 }
 

@@ -41,7 +41,14 @@ SimMachine::SimMachine(Cluster& cluster, MachineIndex index, Machine self, int64
       journal_(cluster.hook, clock_),
       cache_(cluster.hook),
       prober_(cluster.hook,
-              [&cluster, index](std::string_view at) { return cluster.serves(index, at); }) {
+              [&cluster, index](std::string_view at) { return cluster.serves(index, at); }),
+      store_(cluster.hook, cluster.stores) {
+  store_disk_.followed = cluster.stores.first().place;
+  if (store_disk_.followed.includes(self_.id)) {
+    store_disk_.servers[store_disk_.followed.epoch % 2] = {&cluster.stores.first(), true};
+    cluster.network.serve(cluster.stores.first().number, 1, index_);
+  }
+  cluster.members.push_back(self_);
   cluster.hook.name(self_.id, index_);
   work_on_volumes();
 }
@@ -99,27 +106,46 @@ void SimMachine::boot_daemon(Daemon& daemon) {
   config.self = self_.id;
   config.cluster = cluster_.config;
   daemon.engine = std::make_unique<Engine>(
-      config, Engine::Ports{cluster_.store, cluster_.store, *rpc, *daemon.clock,
+      config, Engine::Ports{store_, store_, *rpc, *daemon.clock,
                             *daemon.entropy, daemon.executor});
-  while (true) {
-    auto serving = cluster_.rpc.serve(
-        self_.id, Target::agent,
-        [this, &daemon](const std::string& command, const Json& request) -> Result<Json> {
-          if (is_stripped(command, request)) return Json::object();
-          if (auto answer = answer_of_mutant(cluster_, *this, command, request)) return *answer;
-          // Keys and users are not part of this world.
-          if (command == "mesh_sync") return Json::object();
-          // It is switched off when its removal has ended.
-          if (command == "leave") return Json::object();
-          return daemon.agent->handle(command, request);
-        });
-    if (serving) {
-      daemon.serving = std::move(*serving);
-      break;
-    }
-    cluster_.scheduler.sleep_ns(kSecond);
-  }
+  daemon.site = std::make_unique<StoreSite>(
+      self_, index_, *daemon.clock, cluster_.scheduler.random().fork(),
+      StoreSite::Parts{cluster_.hook, cluster_.trace, cluster_.network, cluster_.stores, store_,
+                       store_disk_, cluster_.rpc, cluster_.peers, cluster_.members,
+                       cluster_.mutation});
+  serve_agent(daemon);
+  if (cluster_.store_moves) daemon.site->follow();
   ready_daemon_ = &daemon;
+}
+
+void SimMachine::serve_agent(Daemon& daemon) {
+  const auto until_it_serves = [&](FakeRpc& rpc, const MachineRpc::Handler& handler) {
+    while (true) {
+      auto serving = rpc.serve(self_.id, Target::agent, handler);
+      if (serving) return std::move(*serving);
+      cluster_.scheduler.sleep_ns(kSecond);
+    }
+  };
+  daemon.serving = until_it_serves(
+      cluster_.rpc, [this, &daemon](const std::string& command, const Json& request) {
+        return answer(daemon, command, request);
+      });
+  if (!cluster_.store_moves) return;
+  daemon.serving_peers = until_it_serves(
+      cluster_.peers, [&daemon](const std::string&, const Json&) -> Result<Json> {
+        return daemon.site->place();
+      });
+}
+
+Result<Json> SimMachine::answer(Daemon& daemon, const std::string& command, const Json& request) {
+  if (is_stripped(command, request)) return Json::object();
+  if (auto falsified = answer_of_mutant(cluster_, *this, command, request)) return *falsified;
+  if (StoreSite::knows(command)) return daemon.site->handle(command, request);
+  // Keys and users are not part of this world.
+  if (command == "mesh_sync") return Json::object();
+  // It is switched off when its removal has ended.
+  if (command == "leave") return Json::object();
+  return daemon.agent->handle(command, request);
 }
 
 void SimMachine::start_router() {
@@ -146,7 +172,7 @@ void SimMachine::boot_router(RouterLife& life) {
   }
   while (!life.following || !life.serving) {
     if (!life.following) {
-      auto following = cluster_.store.follow(
+      auto following = store_.follow(
           [&router](StoredCommit commit) { router.on_commit(commit); },
           [&router] { router.on_caught_up(); });
       if (following) life.following = std::move(*following);

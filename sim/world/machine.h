@@ -17,12 +17,12 @@
 #include "sim/fakes/fake_projection_cache.h"
 #include "sim/fakes/fake_rpc.h"
 #include "sim/fakes/fake_step_journal.h"
-#include "sim/fakes/fake_store.h"
 #include "sim/fakes/fake_transfers.h"
 #include "sim/fakes/fake_volumes.h"
 #include "sim/world/mutant_ids.h"
 #include "sim/world/mutant_rpc.h"
 #include "sim/world/sim_hook.h"
+#include "sim/world/store_site.h"
 
 namespace ployz::sim {
 
@@ -31,8 +31,9 @@ struct Cluster {
   Scheduler& scheduler;
   Trace& trace;
   SimHook& hook;
-  FakeStore& store;
+  Stores& stores;
   FakeRpc& rpc;
+  FakeRpc& peers;  // without the store
   Network& network;
   FakeStreamNetwork streams;
   ClusterConfig config;
@@ -40,6 +41,8 @@ struct Cluster {
   // Whether a machine's gateway or prober reaches something that answers at an address.
   std::function<bool(MachineIndex from, std::string_view address)> serves;
   WeakIds weak_ids;
+  std::vector<Machine> members;  // all that ever were, by index
+  bool store_moves = false;      // in this seed
 };
 
 // Where a machine keeps volumes.
@@ -59,7 +62,9 @@ struct Daemon {
   std::unique_ptr<MutantRpc> mutant;  // only when a mutation wants it
   std::unique_ptr<Agent> agent;
   std::unique_ptr<Engine> engine;
+  std::unique_ptr<StoreSite> site;
   std::unique_ptr<Subscription> serving;
+  std::unique_ptr<Subscription> serving_peers;
 };
 
 struct RouterLife {
@@ -95,6 +100,9 @@ class SimMachine {
   [[nodiscard]] MachineIndex index() const { return index_; }
   [[nodiscard]] ProcessId daemon_process() const { return daemon_process_; }
   [[nodiscard]] const Storage& storage() const { return storage_; }
+  // The control plane's store, as the processes of this machine reach it.
+  [[nodiscard]] MachineStore& store() { return store_; }
+  [[nodiscard]] StoreDisk& store_disk() { return store_disk_; }
 
   FakeImages images;
   FakeContainers containers;
@@ -106,6 +114,9 @@ class SimMachine {
  private:
   void restart_after(uint64_t down_ns, bool daemon);
   void boot_daemon(Daemon& daemon);
+  void serve_agent(Daemon& daemon);
+  [[nodiscard]] Result<Json> answer(Daemon& daemon, const std::string& command,
+                                    const Json& request);
   void boot_router(RouterLife& life);
   void make_ids(Daemon& daemon);
   void work_on_volumes();
@@ -119,6 +130,8 @@ class SimMachine {
   FakeStepJournal journal_;
   FakeProjectionCache cache_;
   FakeProber prober_;
+  MachineStore store_;
+  StoreDisk store_disk_;
   uint64_t daemon_lives_ = 0;
   uint64_t router_lives_ = 0;
   bool dead_ = false;

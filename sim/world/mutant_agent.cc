@@ -15,7 +15,7 @@ std::optional<Result<Json>> not_received(const std::string& command, const Json&
 
 // What the commit will make superfluous goes at once, before there is a commit.
 void destroy_now(Cluster& cluster, SimMachine& machine, const Json& request) {
-  for (const Record& record : cluster.store.records(Bucket::operations)) {
+  for (const Record& record : cluster.stores.records(Bucket::operations)) {
     if (record.key != request.value("operation", "")) continue;
     const auto json = parse_json(record.value);
     const auto operation = json ? operation_from_json(*json) : std::unexpected(json.error());

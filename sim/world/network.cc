@@ -15,13 +15,14 @@ void Network::partition(Random& random, uint64_t until_ns) {
   bool both_ways = true;
   if (shape == 1) {  // one machine alone
     side[random.below(machines_)] = true;
-  } else if (shape == 2) {  // the store machine from some, perhaps in one direction
+  } else if (shape == 2) {  // a machine of the store from some, perhaps in one direction
     both_ways = random.coin();
     const bool towards = random.coin();
-    for (MachineIndex machine = 1; machine < machines_; ++machine) {
-      if (random.coin()) continue;
-      if (both_ways || towards) cut(machine, kStoreMachine, until_ns);
-      if (both_ways || !towards) cut(kStoreMachine, machine, until_ns);
+    const MachineIndex server = any_server(random);
+    for (MachineIndex machine = 0; machine < machines_; ++machine) {
+      if (machine == server || random.coin()) continue;
+      if (both_ways || towards) cut(machine, server, until_ns);
+      if (both_ways || !towards) cut(server, machine, until_ns);
     }
     return;
   } else {
@@ -34,6 +35,72 @@ void Network::partition(Random& random, uint64_t until_ns) {
       if (both_ways || side[from]) cut(from, to, until_ns);
     }
   }
+}
+
+MachineIndex Network::any_server(Random& random) const {
+  const auto& running = servers_.at(in_force_).running;
+  if (running.empty()) return 0;
+  auto server = running.begin();
+  if (running.size() > 1) std::advance(server, random.below(running.size()));
+  return *server;
+}
+
+bool Network::carries(MachineIndex from, MachineIndex to, uint64_t now_ns) const {
+  if (from == to) return true;
+  if (followed_[from] != followed_[to]) return false;
+  const auto found = servers_.find(followed_[from]);
+  if (found == servers_.end()) return false;
+  for (const MachineIndex first : found->second.running) {
+    if (!reaches(from, first, now_ns)) continue;
+    for (const MachineIndex last : found->second.running) {
+      if (reaches(first, last, now_ns) && reaches(last, to, now_ns)) return true;
+    }
+  }
+  return false;
+}
+
+void Network::serve(StoreNumber store, size_t of, MachineIndex machine) {
+  Servers& servers = servers_[store];
+  servers.of = of;
+  servers.running.insert(machine);
+}
+
+void Network::stop_serving(StoreNumber store, MachineIndex machine) {
+  servers_[store].running.erase(machine);
+}
+
+bool Network::serves(StoreNumber store, MachineIndex machine) const {
+  const auto found = servers_.find(store);
+  return found != servers_.end() && found->second.running.contains(machine);
+}
+
+void Network::follow(MachineIndex machine, StoreNumber store) {
+  followed_[machine] = store;
+  disturbed_ = true;  // who follows another one does not hear of it for a while
+}
+
+bool Network::has_most(const Servers& servers, MachineIndex at, uint64_t now_ns) const {
+  size_t connected = 0;
+  for (const MachineIndex other : servers.running) {
+    if (reaches(at, other, now_ns) && reaches(other, at, now_ns)) ++connected;
+  }
+  return 2 * connected > servers.of;
+}
+
+bool Network::store_hears(StoreNumber store, MachineIndex from, uint64_t now_ns) const {
+  const auto found = servers_.find(store);
+  if (found == servers_.end()) return false;
+  return std::ranges::any_of(found->second.running, [&](MachineIndex server) {
+    return reaches(from, server, now_ns) && has_most(found->second, server, now_ns);
+  });
+}
+
+bool Network::store_answers(StoreNumber store, MachineIndex to, uint64_t now_ns) const {
+  const auto found = servers_.find(store);
+  if (found == servers_.end()) return false;
+  return std::ranges::any_of(found->second.running, [&](MachineIndex server) {
+    return reaches(server, to, now_ns) && has_most(found->second, server, now_ns);
+  });
 }
 
 }  // namespace ployz::sim

@@ -55,6 +55,7 @@ void Operators::one_command(Random& random) {
   const NamespaceName& name_space = namespaces_[random.below(namespaces_.size())];
   // An operator may give a dead machine up at any moment.
   if (random.below(8) == 0) remove_the_dead(random, true);
+  if (world_.cluster.store_moves && random.below(3) == 0) move_store(random);
   switch (random.below(19)) {
     case 0:
       return remove(random, name_space);
@@ -204,6 +205,7 @@ void Operators::resume_or_abort(Random& random) {
 }
 
 void Operators::settle() {
+  end_moves();
   end_removals();
   end_drains();
   // With a dead machine in the network not everything can be settled, but nothing may be claimed
@@ -217,6 +219,7 @@ void Operators::settle() {
     if (world_.random.coin() || stands_on_the_dead(name_space)) final_deploy(name_space);
   }
   if (world_.random.below(3) == 0) final_journey();
+  end_moves();
   // What branches of the dead machine's ran there runs nowhere: their own affair.
   for (const auto& [name_space, entry] : world_.newest()) {
     if (stands_on_the_dead(name_space)) final_deploy(name_space);

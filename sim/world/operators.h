@@ -3,6 +3,7 @@
 #pragma once
 
 #include "mesh/machine_removal.h"
+#include "mesh/store_report.h"
 #include "sim/checkers/data_checker.h"
 #include "sim/checkers/outcome_checker.h"
 #include "sim/world/world.h"
@@ -37,6 +38,15 @@ class Operators {
   using Removing = std::function<Result<Operation>(MachineRemoval&, std::stop_token)>;
   void through_another(SimMachine& victim, const std::string& what, const Removing& work,
                        std::optional<uint64_t> cancel);
+  // `machine storage promote`: one, three or five of the machines hold the store.
+  void move_store(Random& random);
+  void note_move(const Result<StoreReport>& report);
+  // `op resume` of one of these, whether or not its coordinator lives.
+  void settle_move(Random& random, const OperationId& id);
+  // Every move has ended, everybody follows, and the store takes writes.
+  void end_moves();
+  // What was said of a move is so.
+  void check_moves();
   // Those that were cut off come to an end, or are given up while the machine may stay.
   void end_removals();
   // Drained machines are empty; then all take part again.
@@ -63,6 +73,7 @@ class Operators {
   OutcomeChecker& outcomes_;
   DataChecker& data_;
   std::vector<NamespaceName> namespaces_;
+  std::map<OperationId, bool> moved_;  // as it was told: whether it moved the store
 };
 
 }  // namespace ployz::sim

@@ -12,7 +12,9 @@ constexpr uint64_t kStoreTimeoutNs = 5 * kSecond;
 // The point of no return is one call of some hundred: it gets its share of the faults.
 // So do those calls that only some commands make, and few times.
 uint64_t weight_of(std::string_view call) {
-  if (call == "store.append") return 12;
+  if (call == "store.append" || call == "store.append_transfer") return 12;
+  if (call == "store.set_frozen" || call == "store.restore") return 4;
+  if (call.starts_with("rpc.") && call.contains(".store_") && !call.ends_with("_epoch")) return 8;
   if (call.starts_with("transfers.") || call.starts_with("volumes.receive")) return 10;
   if (call.starts_with("volumes.") && call != "volumes.pool" && call != "volumes.list") return 4;
   if (call == "containers.pause" || call == "containers.unpause") return 5;
@@ -82,16 +84,38 @@ void SimHook::maybe_strike() {
 }
 
 Fate SimHook::enter(std::string_view call, std::string_view detail, Kind kind) {
+  return befall(call, detail, kind, [&] { return rpc_cut_fate(call, kind); });
+}
+
+Fate SimHook::enter_store(StoreNumber store, std::string_view call, std::string_view detail,
+                          Kind kind) {
+  return befall(call, detail, kind, [&] {
+    const uint64_t now_ns = scheduler_.now_ns();
+    return cut_fate(network_.store_hears(store, here(), now_ns),
+                    network_.store_answers(store, here(), now_ns), kind);
+  });
+}
+
+Fate SimHook::enter_peer(std::string_view call, std::string_view detail, Kind kind) {
+  return befall(call, detail, kind, [&]() -> std::optional<Fate> {
+    const auto to = destination(call);
+    if (!to) return std::nullopt;
+    return cut_fate(network_.reaches(here(), *to, scheduler_.now_ns()), true, kind);
+  });
+}
+
+Fate SimHook::befall(std::string_view call, std::string_view detail, Kind kind,
+                     const std::function<std::optional<Fate>()>& cut) {
   trace_.note(call, detail);
   if (scheduler_.process() == kWorld) return Fate::normal;
   travel(kind);
   maybe_crash(call);
   maybe_hang();
   maybe_strike();
-  if (const auto cut = cut_fate(call, kind)) {
+  if (const auto lost = cut()) {
     trace_.note(call, "cut");
     trace_.counts.add(Count::cut_calls);
-    return *cut;
+    return *lost;
   }
   const Fate fate = fate_of(call, kind);
   if (fate != Fate::normal) {
@@ -125,7 +149,7 @@ void SimHook::deliver(std::string_view subscription) {
   if (store_back_at_ns_ > scheduler_.now_ns()) {
     scheduler_.sleep_ns(store_back_at_ns_ - scheduler_.now_ns());
   }
-  while (!network_.carries(kStoreMachine, here(), scheduler_.now_ns())) {
+  while (!network_.feeds(here(), scheduler_.now_ns())) {
     scheduler_.sleep_ns(kSecond / 5);
   }
 }
@@ -138,7 +162,6 @@ bool SimHook::carries(uint32_t from, uint32_t to) {
 }
 
 std::optional<MachineIndex> SimHook::destination(std::string_view call) const {
-  if (call.starts_with("store.")) return kStoreMachine;
   if (!call.starts_with("rpc.")) return std::nullopt;
   call.remove_prefix(4);
   const auto found = index_of_.find(call.substr(0, call.find('.')));
@@ -149,18 +172,27 @@ std::optional<MachineIndex> SimHook::destination(std::string_view call) const {
 // On the way there it is lost, or refused at once when the cut is known already. On the way back
 // only the answer is lost; a store's answer shares the fate of its request, an agent's is decided
 // when it is given (carries).
-std::optional<Fate> SimHook::cut_fate(std::string_view call, Kind kind) {
-  const auto to = destination(call);
-  if (!to) return std::nullopt;
-  if (!network_.carries(here(), *to, scheduler_.now_ns())) {
+std::optional<Fate> SimHook::cut_fate(bool there, bool back, Kind kind) {
+  if (!there) {
     const uint64_t choice = random_.below(3);
     if (choice == 0) return Fate::refused;
     return choice == 1 && kind == Kind::write ? Fate::late : Fate::never;
   }
-  const bool answer_lost = call.starts_with("store.") &&
-                           !network_.carries(kStoreMachine, here(), scheduler_.now_ns());
-  if (!answer_lost) return std::nullopt;
+  if (back) return std::nullopt;
   return kind == Kind::write ? Fate::reply_lost : Fate::never;
+}
+
+std::optional<Fate> SimHook::rpc_cut_fate(std::string_view call, Kind kind) {
+  const auto to = destination(call);
+  if (!to) return std::nullopt;
+  return cut_fate(network_.carries(here(), *to, scheduler_.now_ns()), true, kind);
+}
+
+bool SimHook::reaches(uint32_t from, uint32_t to) {
+  const auto a = machine_of_.find(from);
+  const auto b = machine_of_.find(to);
+  if (a == machine_of_.end() || b == machine_of_.end()) return true;
+  return network_.reaches(a->second, b->second, scheduler_.now_ns());
 }
 
 void SimHook::later(std::chrono::milliseconds delay, std::function<void()> effect) {

@@ -31,6 +31,13 @@ class SimHook final : public Hook {
   [[nodiscard]] uint64_t local_faults() const { return local_faults_; }
 
   Fate enter(std::string_view call, std::string_view detail, Kind kind) override;
+  // A call of one store, and one to a machine's peer port, whatever the two follow.
+  Fate enter_store(StoreNumber store, std::string_view call, std::string_view detail, Kind kind);
+  Fate enter_peer(std::string_view call, std::string_view detail, Kind kind);
+  bool reaches(uint32_t from, uint32_t to);
+  [[nodiscard]] bool reaches_both_ways(MachineIndex a, MachineIndex b) const {
+    return network_.reaches(a, b, scheduler_.now_ns()) && network_.reaches(b, a, scheduler_.now_ns());
+  }
   void leave(std::string_view call, std::string_view result) override;
   void give_up() override;
   void deliver(std::string_view subscription) override;
@@ -46,8 +53,11 @@ class SimHook final : public Hook {
   void maybe_crash(std::string_view when);
   void maybe_hang();
   void maybe_strike();
+  Fate befall(std::string_view call, std::string_view detail, Kind kind,
+              const std::function<std::optional<Fate>()>& cut);
   // What becomes of a call that has to leave this machine; nullopt: the way is free.
-  std::optional<Fate> cut_fate(std::string_view call, Kind kind);
+  std::optional<Fate> cut_fate(bool there, bool back, Kind kind);
+  std::optional<Fate> rpc_cut_fate(std::string_view call, Kind kind);
   [[nodiscard]] std::optional<MachineIndex> destination(std::string_view call) const;
   [[nodiscard]] MachineIndex here() const { return machine_of_.at(scheduler_.process()); }
   Fate fate_of(std::string_view call, Kind kind);

@@ -4,6 +4,7 @@
 #include <format>
 
 #include "base/check.h"
+#include "mesh/roster.h"
 #include "sim/world/manifests.h"
 
 namespace ployz::sim {
@@ -28,6 +29,14 @@ size_t draw_machines(Random& random) {
   return random.below(4) == 0 ? 1 : random.between(2, kMostMachines);
 }
 
+MachineId machine_id(uint64_t number) {
+  return MachineId(std::format("machine-{}", number));
+}
+
+std::string overlay_address(uint64_t number) {
+  return std::format("10.101.{}.1", number - 1);
+}
+
 }  // namespace
 
 World::World(Scheduler& the_scheduler, const WorldOptions& options, Trace& the_trace)
@@ -38,13 +47,17 @@ World::World(Scheduler& the_scheduler, const WorldOptions& options, Trace& the_t
       machine_count(draw_machines(random)),
       network(machine_count),
       hook(scheduler, trace, network, random.fork()),
-      store(hook),
+      store(hook, trace, network, {1, {{machine_id(1), overlay_address(1)}}}),
+      peer_hook(hook),
       rpc(hook),
-      cluster{scheduler, trace, hook, store, rpc, network, {}, {}, options.mutation,
+      peers(peer_hook),
+      cluster{scheduler, trace, hook, store, rpc, peers, network, {}, {}, options.mutation,
               [this](MachineIndex from, std::string_view address) {
                 return serves(from, address);
               },
-              {}} {
+              {},
+              {},
+              machine_count > 1 && random.below(3) == 0} {
   hook.on_crash([this](ProcessId process) { crash(process); });
   hook.on_calamity([this](SimHook::Calamity calamity) { befall(calamity); });
   rpc.on_answer([this](const RpcAddress& to, bool answered) {
@@ -52,10 +65,11 @@ World::World(Scheduler& the_scheduler, const WorldOptions& options, Trace& the_t
   });
   for (uint64_t i = 1; i <= machine_count; ++i) {
     Machine machine;
-    machine.id = MachineId(std::format("machine-{}", i));
+    machine.id = machine_id(i);
+    machine.stores = i == 1;
     machine.name = std::format("m{}", i);
     machine.subnet = std::format("10.101.{}.0/24", i - 1);
-    machine.overlay_address = std::format("10.101.{}.1", i - 1);
+    machine.overlay_address = overlay_address(i);
     machine.created_at_ms = 1'700'000'000'000;
     const auto skew = static_cast<int64_t>(random.between(0, 2 * faults.clock_skew_ms)) -
                       static_cast<int64_t>(faults.clock_skew_ms);
@@ -74,6 +88,7 @@ void World::add_images(SimMachine& machine) {
 }
 
 void World::start() {
+  check(store.create(Bucket::meta, kStoreEpochKey, "1").has_value(), "a fresh store has no epoch");
   for (const auto& machine : machines) {
     const Machine& self = machine->self();
     check(store.create(Bucket::machines, self.id.str(), to_text(to_json(self))).has_value(),
@@ -138,10 +153,25 @@ void World::befall(SimHook::Calamity calamity) {
     return victim.pause(random.between(kSecond / 2, 60 * kSecond));
   }
   // Without the store there is no cluster until it is recovered, and one death is enough.
-  if (victim.index() == kStoreMachine || living().size() < machines.size()) return;
+  if (!may_lose(victim) || living().size() < machines.size()) return;
   trace.note("machine dies", victim.self().name);
   trace.counts.add(Count::machine_deaths);
   switch_off(victim);
+}
+
+bool World::may_lose(const SimMachine& victim) {
+  const auto does_without = [&](const StoreEpoch& place) {
+    return place.members.size() > 1 || !place.includes(victim.self().id);
+  };
+  const auto newest = store.in_force().store.newest_transfer();
+  return does_without(store.in_force().place) && (!newest || does_without(newest->record.next));
+}
+
+bool World::store_is_settled() {
+  if (store.in_force().store.frozen()) return false;
+  return std::ranges::all_of(living(), [&](SimMachine* machine) {
+    return machine->store_disk().followed == store.in_force().place;
+  });
 }
 
 void World::switch_off(SimMachine& victim) {

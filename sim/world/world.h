@@ -58,6 +58,10 @@ class World {
   [[nodiscard]] std::vector<SimMachine*> living();
   // It is there no more.
   void switch_off(SimMachine& victim);
+  // Whether what the store is on, or is about to be on, does without this machine.
+  [[nodiscard]] bool may_lose(const SimMachine& victim);
+  // Every living machine follows the store in force, which takes writes.
+  [[nodiscard]] bool store_is_settled();
   // A dead machine still belongs to the network.
   [[nodiscard]] bool has_ghosts();
   // Counts what may leave something behind in a gateway for a while.
@@ -70,8 +74,10 @@ class World {
   size_t machine_count;
   Network network;
   SimHook hook;
-  FakeStore store;
+  Stores store;
+  PeerHook peer_hook;
   FakeRpc rpc;
+  FakeRpc peers;
   Cluster cluster;
   std::vector<std::unique_ptr<SimMachine>> machines;
 

@@ -19,6 +19,8 @@ namespace ployz {
 inline constexpr std::string_view kNetworkKey = "network";  // NetworkSettings
 inline constexpr std::string_view kSubnetsKey = "subnets";  // claims, see subnets.h
 inline constexpr std::string_view kStoreEpochKey = "epoch";
+// Followed by the number of an epoch: the operation that made it.
+inline constexpr std::string_view kStoreOperationPrefix = "epoch_operation.";
 
 struct RecordedAdmission {
   Admission admission;

@@ -5,6 +5,7 @@
 #include <format>
 
 #include "base/ulid.h"
+#include "mesh/store_decision.h"
 
 namespace ployz {
 namespace {
@@ -255,8 +256,12 @@ Result<Operation> StoreTransfer::settle(const OperationId& id) {
       detail.c_str() + std::min(kEpochWord.size(), detail.size()), nullptr, 10);
   const Roster roster = TRY(read_roster(ports_.records));
   const StoreEpoch now = store_of(roster.machines, TRY(read_epoch(ports_.records)));
-  bool committed = now.epoch >= wanted;
-  if (!committed) {
+  bool committed = false;
+  if (now.epoch >= wanted) {
+    // Another operation may have made that epoch. Stores of before this was recorded do not say.
+    const auto maker = TRY(maker_of(ports_.records, wanted));
+    committed = !maker || *maker == id;
+  } else {
     const Events quiet;
     Work work{roster, {}, {id, {wanted, now.members}, ""}, quiet, operation,
               Journal(ports_.records, ports_.clock)};

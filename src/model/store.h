@@ -42,6 +42,13 @@ struct TransferRecord {
   bool operator==(const TransferRecord&) const = default;
 };
 
+// As it is in that stream.
+struct StoredTransfer {
+  TransferRecord record;
+  uint64_t sequence = 0;
+  bool operator==(const StoredTransfer&) const = default;
+};
+
 [[nodiscard]] std::string_view to_string(TransferState state);
 [[nodiscard]] Json to_json(const StoreEpoch& epoch);
 // `corrupt`: no member, one twice, or an address that is none.

@@ -12,11 +12,6 @@
 
 namespace ployz {
 
-struct StoredTransfer {
-  TransferRecord record;
-  uint64_t sequence = 0;
-};
-
 // Nullopt: there was no transfer yet. Any daemon may ask. `corrupt`: the newest does not parse.
 [[nodiscard]] Result<std::optional<StoredTransfer>> newest_transfer(NatsConnection& connection);
 
