@@ -134,6 +134,7 @@ void Operators::end_removals() {
 // command is given again.
 void Operators::settle_removals() {
   for (int round = 0; round < kRemovalRounds; ++round) {
+    keep_store_with_living();
     remove_the_dead(world_.random, false);
     const auto unfinished = unfinished_of(world_.store, kMachineRm);
     if (unfinished && unfinished->empty() && !world_.has_ghosts()) return;

@@ -40,6 +40,9 @@ class Operators {
                        std::optional<uint64_t> cancel);
   // `machine storage promote`: one, three or five of the machines hold the store.
   void move_store(Random& random);
+  [[nodiscard]] StoreRequest random_place(Random& random);
+  void run_move(Random& random, const StoreRequest& request, std::optional<uint64_t> cancel);
+  void keep_store_with_living();
   void note_move(const Result<StoreReport>& report);
   // `op resume` of one of these, whether or not its coordinator lives.
   void settle_move(Random& random, const OperationId& id);

@@ -12,9 +12,9 @@ constexpr uint64_t kStoreTimeoutNs = 5 * kSecond;
 // The point of no return is one call of some hundred: it gets its share of the faults.
 // So do those calls that only some commands make, and few times.
 uint64_t weight_of(std::string_view call) {
-  if (call == "store.append" || call == "store.append_transfer") return 12;
-  if (call == "store.set_frozen" || call == "store.restore") return 4;
-  if (call.starts_with("rpc.") && call.contains(".store_") && !call.ends_with("_epoch")) return 8;
+  if (call == "store.append") return 12;
+  if (call == "store.append_transfer") return 6;
+  if (call.starts_with("rpc.") && call.contains(".store_") && !call.ends_with("_epoch")) return 3;
   if (call.starts_with("transfers.") || call.starts_with("volumes.receive")) return 10;
   if (call.starts_with("volumes.") && call != "volumes.pool" && call != "volumes.list") return 4;
   if (call == "containers.pause" || call == "containers.unpause") return 5;

@@ -18,23 +18,35 @@ StoreTransfer transfer_of(World& world, SimMachine& through, const Daemon& daemo
 
 }  // namespace
 
+// Mostly one that can be.
+StoreRequest Operators::random_place(Random& random) {
+  std::vector<std::string> names = machine_names();
+  StoreRequest request;
+  request.replicas = 1 + 2 * random.below((names.size() + 1) / 2);
+  const uint64_t named = random.below(4) > 0 ? request.replicas : random.below(names.size());
+  while (request.machines.size() < named || request.machines.empty()) {
+    const uint64_t chosen = random.below(names.size());
+    request.machines.push_back(names[chosen]);
+    if (names.size() > 1) names.erase(names.begin() + static_cast<std::ptrdiff_t>(chosen));
+  }
+  return request;
+}
+
 void Operators::move_store(Random& random) {
-  SimMachine& through = any_machine(random);
-  const Daemon* daemon = through.daemon();
-  if (daemon == nullptr) return;
-  if (random.below(4) == 0) {
+  if (random.coin()) {
     const auto unfinished = unfinished_of(world_.store, kStorePromote);
     if (unfinished && !unfinished->empty()) {
       return settle_move(random, unfinished->front().operation.id);
     }
   }
-  StoreRequest request;
-  request.replicas = 1 + 2 * random.below((world_.living().size() + 1) / 2);
-  const std::vector<std::string> names = machine_names();
-  const uint64_t named = random.below(request.replicas + 1);
-  for (uint64_t i = 0; i < named || request.machines.empty(); ++i) {
-    request.machines.push_back(names[random.below(names.size())]);
-  }
+  run_move(random, random_place(random), maybe_cancel(random));
+}
+
+void Operators::run_move(Random& random, const StoreRequest& request,
+                         std::optional<uint64_t> cancel) {
+  SimMachine& through = any_machine(random);
+  const Daemon* daemon = through.daemon();
+  if (daemon == nullptr) return;
   auto report = std::make_shared<std::optional<Result<StoreReport>>>();
   std::string what = std::format("storage promote --replicas {}", request.replicas);
   for (const std::string& name : request.machines) what += " " + name;
@@ -46,7 +58,7 @@ void Operators::move_store(Random& random) {
         if (!**report) return std::unexpected((*report)->error());
         return Operation{};
       },
-      maybe_cancel(random));
+      cancel);
   if (answer.lost || !*report) return;
   note_move(**report);
 }
@@ -74,6 +86,13 @@ void Operators::settle_move(Random& random, const OperationId& id) {
   if (answer.lost || !answer.result || !answer.result->ended()) return;
   moved_[id] = answer.result->outcome == Outcome::committed;
   check_moves();
+}
+
+// As the refusal to remove a dead machine that holds it says.
+void Operators::keep_store_with_living() {
+  const std::vector<SimMachine*> living = world_.living();
+  if (living.size() >= world_.store.in_force().place.members.size()) return;
+  run_move(world_.random, {1, {any_machine(world_.random).self().name}, false}, std::nullopt);
 }
 
 void Operators::check_moves() {

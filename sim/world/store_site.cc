@@ -52,9 +52,10 @@ void StoreSite::stop_server(uint64_t epoch) {
 }
 
 Status StoreSite::prepare(const StoreCall& call) {
-  const auto newest = TRY(parts_.store.at().store.newest());
-  TRY(check_prepare(self_, parts_.disk.followed, newest, call));
-  if (!is_prepared(call)) {
+  const bool anew = parts_.mutation == Mutation::prepared_anew;
+  const auto newest = TRY(transfers().newest());
+  TRY(check_prepare(self_, parts_.disk.followed, anew ? std::nullopt : newest, call));
+  if (anew || !is_prepared(call)) {
     TRY(step("units.stop"));
     stop_server(call.next.epoch);
     server(call.next.epoch) = {};
@@ -78,7 +79,8 @@ Status StoreSite::freeze(const StoreCall& call) {
   if (!parts_.disk.followed.includes(self_.id)) {
     return fail(Code::precondition, "does not hold the store");
   }
-  return begin_transfer(parts_.store.at().store, parts_.disk.followed, call, clock_.wall_ms());
+  MutantTransfers log = transfers();
+  return begin_transfer(log, parts_.disk.followed, call, clock_.wall_ms());
 }
 
 Status StoreSite::eventually(const std::function<Status()>& attempt) {
@@ -134,10 +136,16 @@ Result<CopiedStore> StoreSite::copy(const StoreCall& call) {
 Result<Decision> StoreSite::decide(const StoreCall& call, TransferState wanted) {
   const StoreEpoch followed = parts_.disk.followed;
   if (followed.epoch >= call.next.epoch) {
+    if (parts_.mutation == Mutation::epoch_is_enough) return Decision{TransferState::committed, 0};
     return Decision{TRY(decided_before(parts_.store, call)), 0};
   }
   if (!followed.includes(self_.id)) return fail(Code::precondition, "does not hold the store");
-  return Decision{TRY(decide_transfer(parts_.store.at().store, call, wanted)), 0};
+  MutantTransfers log = transfers();
+  const TransferState state = TRY(decide_transfer(log, call, wanted));
+  if (parts_.mutation == Mutation::everybody_thaws && state == TransferState::aborted) {
+    TRY(log.set_frozen(false));
+  }
+  return Decision{state, 0};
 }
 
 void StoreSite::follow() {
@@ -152,7 +160,7 @@ void StoreSite::follow() {
 }
 
 Status StoreSite::look() {
-  const auto read = parts_.store.at().store.newest();
+  const auto read = transfers().newest();
   if (!read && (read.error().code == Code::unavailable || read.error().code == Code::timeout)) {
     return ask_peers();
   }
@@ -192,13 +200,18 @@ Status StoreSite::settle(const StoredTransfer& newest) {
     case StoreMove::discard:
       TRY(discard(call));
       if (!followed.includes(self_.id) || enforced_ == newest) return {};
-      TRY(enforce_decision(parts_.store.at().store));
-      enforced_ = newest;
-      return {};
+      return enforce(newest);
     case StoreMove::go_over:
     case StoreMove::none:
       return {};
   }
+  return {};
+}
+
+Status StoreSite::enforce(const StoredTransfer& newest) {
+  MutantTransfers log = transfers();
+  TRY(enforce_decision(log));
+  enforced_ = newest;
   return {};
 }
 

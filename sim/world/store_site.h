@@ -11,7 +11,7 @@
 
 #include "mesh/store_calls.h"
 #include "ports/machine_rpc.h"
-#include "sim/world/mutation.h"
+#include "sim/world/mutant_transfers.h"
 #include "sim/world/stores.h"
 
 namespace ployz::sim {
@@ -64,11 +64,16 @@ class StoreSite {
   [[nodiscard]] Status look();
   [[nodiscard]] Status ask_peers();
   [[nodiscard]] Status settle(const StoredTransfer& newest);
+  [[nodiscard]] Status enforce(const StoredTransfer& newest);
   [[nodiscard]] Status end_former();
   [[nodiscard]] Status go_over(const StoreEpoch& next);
 
   [[nodiscard]] StoreDisk::Server& server(uint64_t epoch) {
     return parts_.disk.servers[epoch % 2];
+  }
+  // Of the store that this machine follows.
+  [[nodiscard]] MutantTransfers transfers() {
+    return {parts_.store.at().store, parts_.mutation};
   }
   [[nodiscard]] bool is_prepared(const StoreCall& call);
   void stop_server(uint64_t epoch);

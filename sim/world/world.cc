@@ -57,7 +57,7 @@ World::World(Scheduler& the_scheduler, const WorldOptions& options, Trace& the_t
               },
               {},
               {},
-              machine_count > 1 && random.below(3) == 0} {
+              machine_count > 1 && random.coin()} {
   hook.on_crash([this](ProcessId process) { crash(process); });
   hook.on_calamity([this](SimHook::Calamity calamity) { befall(calamity); });
   rpc.on_answer([this](const RpcAddress& to, bool answered) {
