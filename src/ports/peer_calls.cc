@@ -22,4 +22,28 @@ Result<PeerHello> peer_hello_from_json(const Json& json) {
   return hello;
 }
 
+Json to_json(const MirrorReach& reach) {
+  return {{"epoch", reach.epoch},
+          {"complete", reach.complete},
+          {"recovering", reach.recovering},
+          {"commits", reach.commits},
+          {"records", reach.records},
+          {"stored_commits", reach.stored_commits},
+          {"stored_records", reach.stored_records},
+          {"window_ms", reach.window_ms}};
+}
+
+Result<MirrorReach> mirror_reach_from_json(const Json& json) {
+  MirrorReach reach;
+  reach.epoch = TRY(get_uint(json, "epoch"));
+  reach.complete = TRY(get_bool(json, "complete"));
+  reach.recovering = TRY(get_bool(json, "recovering"));
+  reach.commits = TRY(get_uint(json, "commits"));
+  reach.records = TRY(get_uint(json, "records"));
+  reach.stored_commits = TRY(get_uint(json, "stored_commits"));
+  reach.stored_records = TRY(get_uint(json, "stored_records"));
+  reach.window_ms = TRY(get_uint(json, "window_ms"));
+  return reach;
+}
+
 }  // namespace ployz

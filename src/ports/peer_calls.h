@@ -31,6 +31,24 @@ struct PeerHello {
 // "store_place", without arguments: where is the control plane's store? A StoreEpoch (model/store.h).
 inline constexpr std::string_view kStorePlace = "store_place";
 
+// "store_mirror", without arguments: how much of the store does that machine have a copy of? Sequences
+// and sums of them, comparable between all copies of one epoch.
+inline constexpr std::string_view kStoreMirror = "store_mirror";
+struct MirrorReach {
+  uint64_t epoch = 0;            // of the store, as that machine knows it
+  bool complete = false;         // its copy once had everything, record by record, and has no less now
+  bool recovering = false;       // it is making its copy the store at this moment
+  uint64_t commits = 0;          // the sequence that the copy of the commits has reached
+  uint64_t records = 0;          // the sequences of the buckets' copies, added up
+  uint64_t stored_commits = 0;   // the same of the store, when it was last heard of
+  uint64_t stored_records = 0;
+  uint64_t window_ms = 0;  // since the copy was last known to have everything
+  bool operator==(const MirrorReach&) const = default;
+};
+
+[[nodiscard]] Json to_json(const MirrorReach& reach);
+// As below.
+[[nodiscard]] Result<MirrorReach> mirror_reach_from_json(const Json& json);
 [[nodiscard]] Json to_json(const PeerHello& hello);
 // `invalid` names the field. Fields of a newer machine are ignored.
 [[nodiscard]] Result<PeerHello> peer_hello_from_json(const Json& json);
