@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "engine/testing/fake_cluster.h"
+#include "mesh/store_decision.h"
 
 namespace ployz {
 namespace {
@@ -174,6 +175,17 @@ TEST_F(StoreTransferTest, ADecisionNobodyHeardOfIsSettledAsTheStoreSays) {
   ASSERT_TRUE(settled) << settled.error().line();
   EXPECT_EQ(settled->outcome, Outcome::committed);
   EXPECT_EQ(machines_.log, "");
+}
+
+// The epoch that it was for has come, by another operation.
+TEST_F(StoreTransferTest, AnotherOperationsEpochIsNotIts) {
+  machines_.fails["store_commit 1"] = std::deque<Error>(5, away());
+  ASSERT_FALSE(to_m2());
+  const StoreCall other{OperationId("other"), {2, {{MachineId("machine-2"), "10.101.1.1"}}}, ""};
+  ASSERT_TRUE(write_place(cluster_.records, cluster_.clock, other));
+  const auto settled = transfer().settle(newest().id);
+  ASSERT_TRUE(settled) << settled.error().line();
+  EXPECT_EQ(settled->outcome, Outcome::failed);
 }
 
 TEST_F(StoreTransferTest, WhoDoesNotFollowInTimeIsNamed) {
