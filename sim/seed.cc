@@ -6,6 +6,7 @@
 #include "sim/checkers/settled_checker.h"
 #include "sim/checkers/traffic_checker.h"
 #include "sim/world/operators.h"
+#include "sim/world/recovery.h"
 
 namespace ployz::sim {
 namespace {
@@ -32,6 +33,7 @@ void live(World& world) {
   outcomes.at_the_end();
   data.at_the_end();
   check_settled(world);
+  Recovery(world).live();
   world.stop();
 }
 

@@ -37,6 +37,9 @@ class FakeStore final : public CommitLog, public KeyValue, public TransferLog {
   // The error of a write that meets the freeze has this key in its context.
   static constexpr std::string_view kFrozenKey = "frozen";
 
+  // For a planted bug: what a transfer's record is appended after does not matter.
+  static constexpr uint64_t kWhatever = UINT64_MAX;
+
   explicit FakeStore(Hook& hook) : hook_(hook) {}
 
   Result<uint64_t> append(const NamespaceName& name_space, uint64_t expected,

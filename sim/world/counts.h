@@ -49,6 +49,8 @@ enum class Count : size_t {
   store_moves,
   failed_moves,
   moving_seeds,
+  recoveries,
+  lost_writes,
   writes,
   receives,
   cut_streams,
@@ -64,7 +66,7 @@ inline constexpr std::array<std::string_view, kCounts> kCountNames{
     "hangs",      "unknown writes", "refused calls", "ctrl-c",           "partitions",
     "machine pauses", "machine deaths", "cut calls", "gateway switches",
     "branches", "forks", "migrations", "promotes", "rollbacks", "volume snapshots", "prunes",
-    "removed volumes", "drained", "removed machines", "store moves", "failed store moves", "seeds whose store moved", "writes", "receives", "cut streams", "full pools",
+    "removed volumes", "drained", "removed machines", "store moves", "failed store moves", "seeds whose store moved", "recoveries", "writes lost in them", "writes", "receives", "cut streams", "full pools",
     "thread switches"};
 
 class Counts {

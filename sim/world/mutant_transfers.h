@@ -15,10 +15,7 @@ class MutantTransfers final : public TransferLog {
     return static_cast<TransferLog&>(real_).newest();
   }
   Result<uint64_t> append(const TransferRecord& record, uint64_t expected) override {
-    if (mutation_ == Mutation::blind_decision) {
-      const auto newest = real_.newest_transfer();
-      expected = newest ? newest->sequence : 0;
-    }
+    if (mutation_ == Mutation::blind_decision) expected = FakeStore::kWhatever;
     const auto appended = real_.append(record, expected);
     if (mutation_ == Mutation::thaw_former && record.state == TransferState::committed) {
       (void)real_.set_frozen(false);

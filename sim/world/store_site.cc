@@ -8,7 +8,7 @@
 namespace ployz::sim {
 namespace {
 
-constexpr uint64_t kElectionMs = 45'000;
+constexpr std::chrono::milliseconds kAgreed{45'000};
 constexpr auto kRetry = std::chrono::milliseconds(1000);
 constexpr auto kPing = std::chrono::milliseconds(1500);
 
@@ -22,6 +22,7 @@ Result<Json> done(const Status& status) {
 Result<Json> StoreSite::handle(const std::string& command, const Json& request) {
   if (command == "store_epoch") return Json{{"epoch", parts_.disk.followed.epoch}};
   const StoreCall call = TRY(store_call_from_json(request));
+  if (command == kStoreForm) return done(form(call));
   const std::scoped_lock lock(changing_);
   if (command == kStorePrepare) return done(prepare(call));
   if (command == kStoreDiscard) return done(discard(call));
@@ -83,8 +84,9 @@ Status StoreSite::freeze(const StoreCall& call) {
   return begin_transfer(log, parts_.disk.followed, call, clock_.wall_ms());
 }
 
-Status StoreSite::eventually(const std::function<Status()>& attempt) {
-  const uint64_t until = clock_.steady_ms() + kElectionMs;
+Status StoreSite::eventually(std::chrono::milliseconds limit,
+                             const std::function<Status()>& attempt) {
+  const uint64_t until = clock_.steady_ms() + static_cast<uint64_t>(limit.count());
   Status reached = attempt();
   while (!reached && clock_.steady_ms() < until) {
     (void)clock_.sleep_for(kRetry, {});
@@ -106,12 +108,20 @@ Status StoreSite::whole(const PlacedStore& store) {
   return {};
 }
 
+Status StoreSite::form(const StoreCall& call) {
+  if (!call.next.includes(self_.id) || !is_prepared(call)) {
+    return fail(Code::precondition, "no server of the next epoch was prepared here");
+  }
+  PlacedStore& next = *server(call.next.epoch).store;
+  return eventually(kStoreForming, [&] { return whole(next); });
+}
+
 Status StoreSite::copy_stream(FakeStore& to, StreamName stream, CopiedStore& copied) {
   FakeStore& from = parts_.store.at().store;
   const FakeStore::StreamCopy taken = TRY(from.take_copy(stream));
   TRY(to.restore(taken));
   copied.messages += taken.commits.size() + taken.changes.size();
-  return eventually([&]() -> Status {
+  return eventually(kAgreed, [&]() -> Status {
     const FakeStore::StreamCopy was = TRY(from.take_copy(stream));
     const FakeStore::StreamCopy is = TRY(to.take_copy(stream));
     if (was == is) return {};
@@ -124,7 +134,7 @@ Result<CopiedStore> StoreSite::copy(const StoreCall& call) {
     return fail(Code::precondition, "no server of the next epoch was prepared here");
   }
   PlacedStore& next = *server(call.next.epoch).store;
-  TRY(eventually([&] { return whole(next); }));
+  TRY(whole(next));
   CopiedStore copied;
   for (const StreamName& stream : all_fake_streams()) {
     TRY(copy_stream(next.store, stream, copied));

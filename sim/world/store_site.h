@@ -51,12 +51,15 @@ class StoreSite {
     return is_store_call(command) || command == "store_epoch";
   }
   [[nodiscard]] Result<Json> handle(const std::string& command, const Json& request);
+  // Its copy became the store.
+  [[nodiscard]] Status recovered(const StoreEpoch& next) { return go_over(next); }
   // kStorePlace, of the peer port.
   [[nodiscard]] Json place() const { return to_json(parts_.disk.followed); }
 
  private:
   [[nodiscard]] Status prepare(const StoreCall& call);
   [[nodiscard]] Status discard(const StoreCall& call);
+  [[nodiscard]] Status form(const StoreCall& call);
   [[nodiscard]] Status freeze(const StoreCall& call);
   [[nodiscard]] Result<CopiedStore> copy(const StoreCall& call);
   [[nodiscard]] Status copy_stream(FakeStore& to, StreamName stream, CopiedStore& copied);
@@ -78,7 +81,8 @@ class StoreSite {
   [[nodiscard]] bool is_prepared(const StoreCall& call);
   void stop_server(uint64_t epoch);
   [[nodiscard]] Status whole(const PlacedStore& store);
-  [[nodiscard]] Status eventually(const std::function<Status()>& attempt);
+  [[nodiscard]] Status eventually(std::chrono::milliseconds limit,
+                                  const std::function<Status()>& attempt);
   // Of the machine itself: moments in which it may die.
   [[nodiscard]] Status step(std::string_view what);
 

@@ -70,6 +70,33 @@ void Stores::enter_force(PlacedStore& next) {
   check_acknowledged();
 }
 
+void Stores::recovered(PlacedStore& next) {
+  const size_t commits = next.store.log().size();
+  const auto stored = changes_of(next.store);
+  PlacedStore& lost = in_force();
+  lost.over = true;
+  for (const StoredCommit& commit : lost.commits) {
+    if (commit.sequence <= commits) next.commits.push_back(commit);
+  }
+  for (const RecordChange& change : lost.changes) {
+    const auto found = stored.find(change.record.revision);
+    if (found != stored.end() && found->second == change) next.changes.push_back(change);
+  }
+  chain_.push_back(&next);
+  network_.in_force(next.number);
+}
+
+std::map<uint64_t, RecordChange> Stores::changes_of(FakeStore& store) {
+  std::map<uint64_t, RecordChange> changes;
+  for (const StreamName& stream : all_fake_streams()) {
+    if (!stream) continue;
+    for (RecordChange& change : store.look(stream).changes) {
+      changes[change.record.revision] = std::move(change);
+    }
+  }
+  return changes;
+}
+
 PlacedStore* Stores::of_epoch(uint64_t epoch) {
   const auto found = std::ranges::find(
       chain_, epoch, [](const PlacedStore* each) { return each->place.epoch; });
@@ -100,13 +127,7 @@ void Stores::check_acknowledged() {
                                  "epoch {}",
                                  commit.sequence, commit.name_space.str(), now.place.epoch));
   }
-  std::map<uint64_t, RecordChange> stored;
-  for (const StreamName& stream : all_fake_streams()) {
-    if (!stream) continue;
-    for (RecordChange& change : now.store.look(stream).changes) {
-      stored[change.record.revision] = std::move(change);
-    }
-  }
+  const auto stored = changes_of(now.store);
   for (const RecordChange& change : now.changes) {
     const auto found = stored.find(change.record.revision);
     if (found != stored.end() && found->second == change) continue;

@@ -41,6 +41,9 @@ class Stores final : public KeyValue {
   [[nodiscard]] PlacedStore* of_epoch(uint64_t epoch);
   // The one that this operation prepares.
   [[nodiscard]] PlacedStore& prepared_by(const OperationId& operation, const StoreEpoch& place);
+  // The one in force is gone for good, and this one, which has some of it, takes its place. What it does
+  // not have is acknowledged no more.
+  void recovered(PlacedStore& next);
   // Whether that operation made a store that was in force, or is.
   [[nodiscard]] bool made_one(const OperationId& operation) const;
   [[nodiscard]] size_t moves() const { return chain_.size() - 1; }
@@ -81,6 +84,7 @@ class Stores final : public KeyValue {
   PlacedStore& add(const StoreEpoch& place, const OperationId& operation);
   void decided(PlacedStore& former, const TransferRecord& record);
   void enter_force(PlacedStore& next);
+  [[nodiscard]] static std::map<uint64_t, RecordChange> changes_of(FakeStore& store);
 
   SimHook& hook_;
   Trace& trace_;
