@@ -112,6 +112,7 @@ Status StoreTransfer::copy(Work& work) {
     if (frozen || frozen.error().code != Code::unavailable) break;
   }
   if (!frozen) return fail(std::move(frozen).error());
+  TRY(check_not_settled(work));
   const Json copied =
       TRY(ports_.rpc.call({first_of(work), Target::agent, std::string(kStoreCopy)},
                           to_json(work.call), kStoreDecision));
@@ -119,6 +120,17 @@ Status StoreTransfer::copy(Work& work) {
   note(work, Phase::apply, std::format("{} messages are copied and compared",
                                        work.report.copied.messages));
   return {};
+}
+
+// Who settles an operation looks at the store after it wrote the journal, and this looks at the journal
+// after it froze the store: one of them sees the other.
+Status StoreTransfer::check_not_settled(const Work& work) {
+  const auto found = TRY(find_operation(ports_.records, work.operation.id));
+  if (found && !found->operation.ended() && found->operation.attempt == work.operation.attempt) {
+    return {};
+  }
+  return fail(Code::conflict,
+              std::format("operation {} was given up meanwhile", work.operation.id.str()));
 }
 
 Status StoreTransfer::before_commit(Work& work, const std::stop_token& cancel) {
@@ -190,7 +202,15 @@ Status StoreTransfer::end(Operation& operation, Journal& journal, bool committed
   operation.outcome = committed ? Outcome::committed : Outcome::failed;
   operation.phase = committed ? Phase::cleanup : Phase::apply;
   operation.ended_at_ms = ports_.clock.wall_ms();
-  return journal.save(operation);
+  Status saved = journal.save(operation);
+  if (saved || !committed || journal.state() != Journal::State::replaced) return saved;
+  // Somebody took it for given up, and the store knows better.
+  const auto found = TRY(find_operation(ports_.records, operation.id));
+  if (!found || found->operation.outcome == operation.outcome) return saved;
+  Journal anew(ports_.records, ports_.clock);
+  anew.adopt(found->revision);
+  operation.attempt = found->operation.attempt;
+  return anew.save(operation);
 }
 
 Result<StoreReport> StoreTransfer::run(const StoreRequest& request, const Events& events,
@@ -246,6 +266,21 @@ Result<StoreReport> StoreTransfer::move(Work& work, const std::stop_token& cance
 
 // The store itself tells: it is of the epoch that the operation was for, or it is not, and then the
 // operation is given up where it may still be under way.
+Result<bool> StoreTransfer::has_moved(const Operation& operation, uint64_t epoch) {
+  const Roster roster = TRY(read_roster(ports_.records));
+  const StoreEpoch now = store_of(roster.machines, TRY(read_epoch(ports_.records)));
+  if (now.epoch >= epoch) {
+    // Another operation may have made that epoch. Stores of before this was recorded do not say.
+    const auto maker = TRY(maker_of(ports_.records, epoch));
+    return !maker || *maker == operation.id;
+  }
+  const Events quiet;
+  Work work{roster, {}, {operation.id, {epoch, now.members}, ""}, quiet, operation,
+            Journal(ports_.records, ports_.clock)};
+  work.report.before = now;
+  return TRY(decide(work, kStoreAbort)).state == TransferState::committed;
+}
+
 Result<Operation> StoreTransfer::settle(const OperationId& id) {
   auto found = TRY(find_operation(ports_.records, id));
   if (!found) return fail(Code::not_found, std::format("no operation {}", id.str()));
@@ -254,25 +289,14 @@ Result<Operation> StoreTransfer::settle(const OperationId& id) {
   const std::string& detail = operation.plan.changes.front().detail;
   const uint64_t wanted = std::strtoull(
       detail.c_str() + std::min(kEpochWord.size(), detail.size()), nullptr, 10);
-  const Roster roster = TRY(read_roster(ports_.records));
-  const StoreEpoch now = store_of(roster.machines, TRY(read_epoch(ports_.records)));
-  bool committed = false;
-  if (now.epoch >= wanted) {
-    // Another operation may have made that epoch. Stores of before this was recorded do not say.
-    const auto maker = TRY(maker_of(ports_.records, wanted));
-    committed = !maker || *maker == id;
-  } else {
-    const Events quiet;
-    Work work{roster, {}, {id, {wanted, now.members}, ""}, quiet, operation,
-              Journal(ports_.records, ports_.clock)};
-    work.report.before = now;
-    committed = TRY(decide(work, kStoreAbort)).state == TransferState::committed;
-  }
+  const bool moved = TRY(has_moved(operation, wanted));
   Journal journal(ports_.records, ports_.clock);
   journal.adopt(found->revision);
   ++operation.attempt;
   operation.coordinator = self_;
-  TRY(end(operation, journal, committed));
+  TRY(end(operation, journal, moved));
+  // Its coordinator may live, and have frozen the store only now: check_not_settled.
+  if (!moved && TRY(has_moved(operation, wanted))) TRY(end(operation, journal, true));
   return std::move(operation);
 }
 

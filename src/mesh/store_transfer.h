@@ -68,6 +68,9 @@ class StoreTransfer {
   [[nodiscard]] static const MachineId& first_of(const Work& work);
   [[nodiscard]] Status prepare(Work& work);
   [[nodiscard]] Status copy(Work& work);
+  [[nodiscard]] Status check_not_settled(const Work& work);
+  // Whether this operation made that epoch; if it is not decided, it will not.
+  [[nodiscard]] Result<bool> has_moved(const Operation& operation, uint64_t epoch);
   [[nodiscard]] Result<Decision> decide(Work& work, std::string_view command);
   void discard(Work& work);
   void await_machines(Work& work);

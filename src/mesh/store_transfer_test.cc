@@ -19,19 +19,23 @@ class Machines final : public MachineRpc {
 
   std::string log;                                  // "prepare m2, freeze m1, …"
   std::map<std::string, std::deque<Error>> fails;  // by "command machine"
+  std::map<std::string, std::function<void()>> before;  // the same: somebody acts first
   TransferState decided = TransferState::begun;
+  bool frozen = false;
   uint64_t epoch = 1;
 
   Result<Json> call(const RpcAddress& to, const Json& request, std::chrono::milliseconds) override {
     const std::string who = to.machine.str().substr(std::string_view("machine-").size());
     const std::string what = std::format("{} {}", to.command, who);
     if (to.command != "store_epoch") log += (log.empty() ? "" : ", ") + what.substr(6);
+    if (const auto act = std::exchange(before[what], {})) act();
     if (auto& left = fails[what]; !left.empty()) {
       Error error = left.front();
       left.pop_front();
       return fail(std::move(error));
     }
     if (to.command == "store_epoch") return Json{{"epoch", epoch}};
+    if (to.command == kStoreFreeze) frozen = true;
     if (to.command == kStoreCopy) return to_json(CopiedStore{7, 700});
     if (to.command == kStoreCommit || to.command == kStoreAbort) return decide(to.command, request);
     return Json::object();
@@ -49,6 +53,8 @@ class Machines final : public MachineRpc {
  private:
   Result<Json> decide(const std::string& command, const Json& request) {
     const StoreCall asked = TRY(store_call_from_json(request));
+    // Of what has not begun nothing is recorded.
+    if (!frozen && command == kStoreAbort) return to_json(Decision{TransferState::aborted, 0});
     if (decided == TransferState::begun) {
       decided = command == kStoreCommit ? TransferState::committed : TransferState::aborted;
       if (decided == TransferState::committed) move_to(asked.next);
@@ -186,6 +192,36 @@ TEST_F(StoreTransferTest, AnotherOperationsEpochIsNotIts) {
   const auto settled = transfer().settle(newest().id);
   ASSERT_TRUE(settled) << settled.error().line();
   EXPECT_EQ(settled->outcome, Outcome::failed);
+}
+
+// `op resume` of one whose coordinator lives, and has not frozen anything yet: it goes no further.
+TEST_F(StoreTransferTest, WhatWasSettledMeanwhileIsNotCommitted) {
+  machines_.before["store_freeze 1"] = [&] {
+    const auto settled = transfer().settle(newest().id);
+    ASSERT_TRUE(settled) << settled.error().line();
+    EXPECT_EQ(settled->outcome, Outcome::failed);
+  };
+  const auto done = to_m2();
+  ASSERT_FALSE(done);
+  EXPECT_EQ(done.error().code, Code::conflict);
+  EXPECT_FALSE(machines_.log.contains("commit")) << machines_.log;
+  EXPECT_EQ(machines_.epoch, 1u);
+  EXPECT_EQ(newest().outcome, Outcome::failed);
+}
+
+// The journal was read before the freeze, so whoever settles it looks at the store once more.
+TEST_F(StoreTransferTest, WhoSettlesLooksAtTheStoreAgain) {
+  machines_.fails["store_commit 1"] = std::deque<Error>(5, away());
+  ASSERT_FALSE(to_m2());
+  const OperationId id = newest().id;
+  machines_.frozen = false;
+  machines_.before["store_abort 1"] = [&] {
+    machines_.before["store_abort 1"] = [&] { machines_.frozen = true; };
+  };
+  const auto settled = transfer().settle(id);
+  ASSERT_TRUE(settled) << settled.error().line();
+  EXPECT_EQ(settled->outcome, Outcome::failed);
+  EXPECT_EQ(machines_.decided, TransferState::aborted);
 }
 
 TEST_F(StoreTransferTest, WhoDoesNotFollowInTimeIsNamed) {
