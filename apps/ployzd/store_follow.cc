@@ -5,6 +5,7 @@
 
 #include "drivers/nats/key_value.h"
 #include "mesh/roster.h"
+#include "mesh/store_decision.h"
 #include "ports/peer_calls.h"
 #include "store_host.h"
 
