@@ -15,12 +15,17 @@ class MutantTransfers final : public TransferLog {
     return static_cast<TransferLog&>(real_).newest();
   }
   Result<uint64_t> append(const TransferRecord& record, uint64_t expected) override {
-    if (mutation_ == Mutation::blind_decision) expected = FakeStore::kWhatever;
     const auto appended = real_.append(record, expected);
     if (mutation_ == Mutation::thaw_former && record.state == TransferState::committed) {
       (void)real_.set_frozen(false);
     }
     return appended;
+  }
+  // Whatever was decided before.
+  Result<TransferState> decide_blindly(const StoreCall& call, TransferState wanted) {
+    TRY(real_.append({wanted, call.operation, call.next, 0}, FakeStore::kWhatever));
+    if (wanted == TransferState::aborted) TRY(real_.set_frozen(false));
+    return wanted;
   }
   Status check_frozen() override {
     return mutation_ == Mutation::no_freeze ? Status{} : real_.check_frozen();

@@ -151,7 +151,9 @@ Result<Decision> StoreSite::decide(const StoreCall& call, TransferState wanted) 
   }
   if (!followed.includes(self_.id)) return fail(Code::precondition, "does not hold the store");
   MutantTransfers log = transfers();
-  const TransferState state = TRY(decide_transfer(log, call, wanted));
+  const TransferState state = TRY(parts_.mutation == Mutation::blind_decision
+                                      ? log.decide_blindly(call, wanted)
+                                      : decide_transfer(log, call, wanted));
   if (parts_.mutation == Mutation::everybody_thaws && state == TransferState::aborted) {
     TRY(log.set_frozen(false));
   }
