@@ -102,6 +102,7 @@ class SimMachine {
   [[nodiscard]] const Storage& storage() const { return storage_; }
   // The control plane's store, as the processes of this machine reach it.
   [[nodiscard]] MachineStore& store() { return store_; }
+  [[nodiscard]] const StoreEpoch& followed() const { return store_disk_.followed; }
   [[nodiscard]] StoreDisk& store_disk() { return store_disk_; }
 
   FakeImages images;

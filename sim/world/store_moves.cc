@@ -39,7 +39,15 @@ void Operators::move_store(Random& random) {
       return settle_move(random, unfinished->front().operation.id);
     }
   }
-  run_move(random, random_place(random), maybe_cancel(random));
+  if (random.coin()) return run_move(random, random_place(random), maybe_cancel(random));
+  std::vector<ThreadId> both;
+  for (int i = 0; i < 2; ++i) {
+    both.push_back(world_.scheduler.spawn_in(kWorld, [this, own = random.fork()]() mutable {
+      own.coin() ? world_.scheduler.yield() : world_.scheduler.sleep_ns(own.below(kSecond / 10));
+      run_move(own, random_place(own), maybe_cancel(own));
+    }));
+  }
+  for (const ThreadId thread : both) world_.scheduler.join(thread);
 }
 
 void Operators::run_move(Random& random, const StoreRequest& request,

@@ -163,14 +163,18 @@ bool World::may_lose(const SimMachine& victim) {
   const auto does_without = [&](const StoreEpoch& place) {
     return place.members.size() > 1 || !place.includes(victim.self().id);
   };
+  // Until somebody else follows, only the former holder knows what was decided.
+  const bool is_known = std::ranges::any_of(living(), [&](const SimMachine* machine) {
+    return machine != &victim && machine->followed() == store.in_force().place;
+  });
   const auto newest = store.in_force().store.newest_transfer();
-  return does_without(store.in_force().place) && (!newest || does_without(newest->record.next));
+  return is_known && does_without(store.in_force().place) && (!newest || does_without(newest->record.next));
 }
 
 bool World::store_is_settled() {
   if (store.in_force().store.frozen()) return false;
   return std::ranges::all_of(living(), [&](SimMachine* machine) {
-    return machine->store_disk().followed == store.in_force().place;
+    return machine->followed() == store.in_force().place;
   });
 }
 
