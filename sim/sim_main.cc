@@ -42,7 +42,7 @@ struct Named {
   std::string_view name;
   Mutation mutation;
 };
-constexpr std::array<Named, 20> kMutations{
+constexpr std::array<Named, 18> kMutations{
     {{"strip-undo=run_instance", Mutation::run_instance},
      {"strip-undo=stop_instance", Mutation::stop_instance},
      {"strip-undo=prepare_routes", Mutation::prepare_routes},
@@ -60,8 +60,6 @@ constexpr std::array<Named, 20> kMutations{
      {"no-freeze", Mutation::no_freeze},
      {"blind-decision", Mutation::blind_decision},
      {"thaw-former", Mutation::thaw_former},
-     {"everybody-thaws", Mutation::everybody_thaws},
-     {"prepared-anew", Mutation::prepared_anew},
      {"epoch-is-enough", Mutation::epoch_is_enough}}};
 
 // Shared between the processes of one run.

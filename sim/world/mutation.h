@@ -24,8 +24,6 @@ enum class Mutation {
   no_freeze,        // it takes writes while it is copied
   blind_decision,   // a decision is appended whatever else was decided
   thaw_former,      // the former store takes writes again once the next is in force
-  everybody_thaws,  // who gives one move up lets writes in, whoever else moves it
-  prepared_anew,    // a server is started anew where a move prepared one, or has copied
   epoch_is_enough,  // a move is taken for done when the store is of its epoch
 };
 

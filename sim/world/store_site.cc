@@ -53,10 +53,9 @@ void StoreSite::stop_server(uint64_t epoch) {
 }
 
 Status StoreSite::prepare(const StoreCall& call) {
-  const bool anew = parts_.mutation == Mutation::prepared_anew;
   const auto newest = TRY(transfers().newest());
-  TRY(check_prepare(self_, parts_.disk.followed, anew ? std::nullopt : newest, call));
-  if (anew || !is_prepared(call)) {
+  TRY(check_prepare(self_, parts_.disk.followed, newest, call));
+  if (!is_prepared(call)) {
     TRY(step("units.stop"));
     stop_server(call.next.epoch);
     server(call.next.epoch) = {};
@@ -154,9 +153,6 @@ Result<Decision> StoreSite::decide(const StoreCall& call, TransferState wanted) 
   const TransferState state = TRY(parts_.mutation == Mutation::blind_decision
                                       ? log.decide_blindly(call, wanted)
                                       : decide_transfer(log, call, wanted));
-  if (parts_.mutation == Mutation::everybody_thaws && state == TransferState::aborted) {
-    TRY(log.set_frozen(false));
-  }
   return Decision{state, 0};
 }
 

@@ -81,8 +81,10 @@ World::World(Scheduler& the_scheduler, const WorldOptions& options, Trace& the_t
 
 void World::add_images(SimMachine& machine) {
   for (const SampleImage& image : sample_images()) {
-    // The first machine has every image: a plan needs one that knows its id.
-    const bool present = !image.may_be_absent || machines.size() == 1 || random.coin();
+    // A plan needs a machine that knows an image's id: the first has every one, and where that may be
+    // lost another.
+    const size_t complete = cluster.store_moves ? 2 : 1;
+    const bool present = !image.may_be_absent || machines.size() <= complete || random.coin();
     machine.images.add(image.reference, image.id, image.behaviour, present, image.in_registry);
   }
 }
