@@ -14,13 +14,13 @@ constexpr uint64_t kSecond = 1'000'000'000;
 constexpr uint64_t kMostMachines = 5;
 
 // Most have a large pool of one kind; some are full soon, some machines have another kind, or none.
-Storage draw_storage(Random& random, const std::string& machine, bool is_first) {
+Storage draw_storage(Random& random, const std::string& machine, bool must_keep_volumes) {
   Storage storage;
   storage.pool.name = machine;
   if (random.below(5) == 0) storage.pool.size_bytes = random.between(500, 5000);
   if (random.below(8) == 0) storage.pool.driver = "zfs";
   storage.pool.atomic_multi_snapshot = storage.pool.driver == "zfs";
-  storage.keeps_volumes = is_first || random.below(10) > 0;
+  storage.keeps_volumes = must_keep_volumes || random.below(10) > 0;
   if (random.below(3) == 0) storage.key_lifetime = std::chrono::milliseconds(1500);
   return storage;
 }
@@ -74,7 +74,7 @@ World::World(Scheduler& the_scheduler, const WorldOptions& options, Trace& the_t
     const auto skew = static_cast<int64_t>(random.between(0, 2 * faults.clock_skew_ms)) -
                       static_cast<int64_t>(faults.clock_skew_ms);
     machines.push_back(std::make_unique<SimMachine>(
-        cluster, i - 1, machine, skew, draw_storage(random, machine.name, i == 1)));
+        cluster, i - 1, machine, skew, draw_storage(random, machine.name, i <= (cluster.store_moves ? 2U : 1U))));
     add_images(*machines.back());
   }
 }
