@@ -73,8 +73,11 @@ World::World(Scheduler& the_scheduler, const WorldOptions& options, Trace& the_t
     machine.created_at_ms = 1'700'000'000'000;
     const auto skew = static_cast<int64_t>(random.between(0, 2 * faults.clock_skew_ms)) -
                       static_cast<int64_t>(faults.clock_skew_ms);
-    machines.push_back(std::make_unique<SimMachine>(
-        cluster, i - 1, machine, skew, draw_storage(random, machine.name, i <= (cluster.store_moves ? 2U : 1U))));
+    // Where the first may leave, another keeps volumes, too.
+    const bool must_keep_volumes = i <= (cluster.store_moves ? 2U : 1U);
+    machines.push_back(
+        std::make_unique<SimMachine>(cluster, i - 1, machine, skew,
+                                     draw_storage(random, machine.name, must_keep_volumes)));
     add_images(*machines.back());
   }
 }
