@@ -309,9 +309,8 @@ TEST_F(NatsLeafNodes, MirrorsFollowAndCatchUp) {
   ASSERT_TRUE(made) << made.error().line();
   ASSERT_TRUE(ensure_mirrors(*m2_, MachineId("m2")));
   const auto reached = [&] {
-    const auto states = mirror_lag(*m2_, MachineId("m2"));
-    return states && states->front().stream == "COMMITS" &&
-           states->front().last_sequence == sequence && states->front().lag == 0;
+    const auto copied = copied_sequences(*m2_, MachineId("m2"));
+    return copied && copied->at("COMMITS") == sequence;
   };
   EXPECT_TRUE(eventually(reached));
   sequence = *log.append(kShop, sequence, "while it runs");

@@ -12,7 +12,6 @@
 #include "contract/nats_cluster.h"
 #include "drivers/nats/commit_log.h"
 #include "drivers/nats/jetstream.h"
-#include "drivers/nats/mirrors.h"
 #include "drivers/nats/stream_copy.h"
 
 namespace ployz::contract {
@@ -162,21 +161,6 @@ class NatsStoreMoves : public testing::Test {
     return false;
   }
 
-  // m2's mirrors have this commit, and the one record there is.
-  static bool caught_up(NatsConnection& local, uint64_t commit) {
-    const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-    while (std::chrono::steady_clock::now() < until) {
-      const auto states = mirror_lag(local, MachineId("m2"));
-      if (!states) continue;
-      const auto has = [&](const std::string& stream, uint64_t sequence) {
-        const auto found = std::ranges::find(*states, stream, &MirrorState::stream);
-        return found != states->end() && found->last_sequence == sequence;
-      };
-      if (has("COMMITS", commit) && has("KV_meta", 1)) return true;
-    }
-    return false;
-  }
-
   Store old_{1};
 };
 
@@ -284,28 +268,6 @@ TEST_F(NatsStoreMoves, WhatIsFrozenNeverChangesAgain) {
     EXPECT_EQ(*first, *second) << "round " << round;
     EXPECT_LE(newest, first->last_sequence) << "round " << round;
   }
-}
-
-TEST_F(NatsStoreMoves, AMirrorIsRestoredAsTheStore) {
-  NatsCluster cluster;
-  const auto hub = cluster.connect("m1", NatsRole::daemon);
-  NatsCommitLog log(*hub);
-  uint64_t newest = 0;
-  for (int n = 0; n < 20; ++n) newest = *log.append(kShop, newest, std::to_string(n));
-  NatsKeyValue records(*hub);
-  ASSERT_TRUE(records.create(Bucket::meta, "k", "v"));
-  const auto local = cluster.connect("m2", NatsRole::daemon);
-  ASSERT_TRUE(ensure_mirrors(*local, MachineId("m2")));
-  ASSERT_TRUE(caught_up(*local, newest));
-  cluster.hub().kill();
-  Store next(1);
-  copy(*cluster.connect("m2", NatsRole::admin), next, 1);
-  const auto daemon = next.daemon();
-  NatsCommitLog restored(*daemon);
-  EXPECT_TRUE(restored.append(kShop, newest, "goes on"));
-  const auto record = NatsKeyValue(*daemon).get(Bucket::meta, "k");
-  ASSERT_TRUE(record && *record);
-  EXPECT_EQ((*record)->value, "v");
 }
 
 TEST_F(NatsStoreMoves, ALeafCopiesTheStoreToItsOwnMachine) {

@@ -71,6 +71,7 @@ Result<std::vector<StoredCommit>> NatsCommitLog::newest_of_all() {
   std::map<NamespaceName, StoredCommit> newest;
   TRY(read_feed(connection_, {std::string(kCommitStream), std::string(kCommitSubjects)},
                 [&](jetstream::Message message) {
+                  if (message.subject == kSkippedSubject) return;
                   StoredCommit commit = to_commit(std::move(message));
                   newest[commit.name_space] = std::move(commit);
                 }));
@@ -109,6 +110,7 @@ Result<std::unique_ptr<Subscription>> NatsCommitLog::follow(
     std::function<void(StoredCommit)> on_commit, std::function<void()> on_caught_up) {
   return follow_feed(connection_, {std::string(kCommitStream), std::string(kCommitSubjects)},
                      {[on_commit = std::move(on_commit)](jetstream::Message message) {
+                        if (message.subject == kSkippedSubject) return;
                         on_commit(to_commit(std::move(message)));
                       },
                       std::move(on_caught_up)});

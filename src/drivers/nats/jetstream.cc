@@ -71,21 +71,6 @@ Result<std::string> decode_base64(const std::string& text) {
   return bytes;
 }
 
-Result<Message> parse_message(const Json& answer) {
-  const auto field = answer.find("message");
-  if (field == answer.end()) return fail(Code::corrupt, "STREAM.MSG.GET: no message in the answer");
-  Message message;
-  message.sequence = TRY(get_uint(*field, "seq"));
-  message.subject = TRY(get_string(*field, "subject"));
-  // Left out when empty. By reference: it may be 9 MB of text.
-  if (const auto data = field->find("data"); data != field->end() && data->is_string()) {
-    message.data = TRY(decode_base64(data->get_ref<const std::string&>()));
-  }
-  const std::string headers = TRY(get_string_or(*field, "hdrs", ""));
-  message.headers = parse_headers(TRY(decode_base64(headers)));
-  return message;
-}
-
 Result<std::optional<Message>> get_message(NatsConnection& connection, std::string_view stream,
                                            const Json& which) {
   auto answer = api(connection, std::format("STREAM.MSG.GET.{}", stream), which);
@@ -125,6 +110,21 @@ Result<uint64_t> find_own(NatsConnection& connection, const std::string& subject
 }
 
 }  // namespace
+
+Result<Message> parse_message(const Json& answer) {
+  const auto field = answer.find("message");
+  if (field == answer.end()) return fail(Code::corrupt, "STREAM.MSG.GET: no message in the answer");
+  Message message;
+  message.sequence = TRY(get_uint(*field, "seq"));
+  message.subject = TRY(get_string(*field, "subject"));
+  // Left out when empty. By reference: it may be 9 MB of text.
+  if (const auto data = field->find("data"); data != field->end() && data->is_string()) {
+    message.data = TRY(decode_base64(data->get_ref<const std::string&>()));
+  }
+  const std::string headers = TRY(get_string_or(*field, "hdrs", ""));
+  message.headers = parse_headers(TRY(decode_base64(headers)));
+  return message;
+}
 
 std::string_view Message::header(std::string_view key) const {
   for (const auto& [name, value] : headers) {

@@ -57,6 +57,9 @@ struct Message {
 [[nodiscard]] Result<std::optional<Message>> at(NatsConnection& connection, std::string_view stream,
                                                 uint64_t sequence);
 
+// The answer of STREAM.MSG.GET. `invalid`, `corrupt`: it is none.
+[[nodiscard]] Result<Message> parse_message(const Json& answer);
+
 // What the server puts into the reply subject of every message a consumer delivers.
 struct Delivery {
   uint64_t stream_sequence = 0;

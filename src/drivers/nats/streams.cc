@@ -98,15 +98,17 @@ bool is_frozen(const Json& stream_config) {
   return subject.is_string() && subject.get_ref<const std::string&>().starts_with(kFrozenPrefix);
 }
 
+std::span<const Bucket> all_buckets() { return kBuckets; }
+
 std::vector<std::string> all_streams() {
   std::vector<std::string> names{std::string(kCommitStream)};
-  for (const Bucket bucket : kBuckets) names.push_back(bucket_stream(bucket));
+  for (const Bucket bucket : all_buckets()) names.push_back(bucket_stream(bucket));
   return names;
 }
 
 std::vector<Json> stream_configs(int replicas) {
   std::vector<Json> configs{commit_config(replicas)};
-  for (const Bucket bucket : kBuckets) configs.push_back(bucket_config(bucket, replicas));
+  for (const Bucket bucket : all_buckets()) configs.push_back(bucket_config(bucket, replicas));
   return configs;
 }
 

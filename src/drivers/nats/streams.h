@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +17,8 @@ namespace ployz {
 
 inline constexpr std::string_view kCommitStream = "COMMITS";
 inline constexpr std::string_view kCommitSubjects = "ployz.commit.*";
+// What takes sequences away after a recovery (store_restore.h). No namespace can have this name.
+inline constexpr std::string_view kSkippedSubject = "ployz.commit._skipped";
 // Whether this store is to be followed by another: epoch_log.h. Never copied, never frozen.
 inline constexpr std::string_view kEpochStream = "EPOCH";
 inline constexpr std::string_view kEpochSubject = "ployz.epoch";
@@ -28,6 +31,7 @@ inline constexpr std::string_view kEpochKey = "epoch";  // in Bucket::meta: deci
 // this configuration does.
 [[nodiscard]] std::string frozen_subject(std::string_view stream);  // "ployz.frozen.KV_leases"
 [[nodiscard]] bool is_frozen(const Json& stream_config);
+[[nodiscard]] std::span<const Bucket> all_buckets();
 // What is copied when the store moves: all but EPOCH.
 [[nodiscard]] std::vector<std::string> all_streams();
 
