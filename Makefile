@@ -93,7 +93,7 @@ test-zfs: ## ZFS, WireGuard in the kernel and netem, on virtual machines (PARTS=
 
 lab: ## what demo, test-e2e and bench need: programs, package, images of machines, hosts and samples
 	@tools/setup packages builder
-	@tools/dev/build dev ployz_load ployz_nats_put # tools here, not what is measured
+	@tools/dev/build dev ployz_load ployz_nats_put ployz_store_dump # tools here, not what is measured
 	@tools/setup machine samples bare bare-warm
 
 fuzz: ## every fuzzer for FUZZ_SECONDS (60)

@@ -27,6 +27,8 @@ class Backend : public ApiService {
   Status machine_withdraw(const MachineId& machine) override;
   Result<StateReport> machine_standby(const StandbyRequest& request) override;
   Result<StateReport> machine_in_service(const std::string& machine, bool preview) override;
+  Result<RecoveryReport> storage_recover(const RecoverRequest& request,
+                                         const EventSink& events) override;
   Result<StoreReport> storage_promote(const StoreRequest& request, const EventSink& events,
                                       std::stop_token cancel) override;
   Result<DrainReport> machine_drain_preview(const std::string& machine) override;

@@ -11,7 +11,6 @@
 #include "drivers/nats/commit_log.h"
 #include "drivers/nats/connection.h"
 #include "drivers/nats/key_value.h"
-#include "drivers/nats/mirrors.h"
 #include "drivers/nats/rpc.h"
 #include "drivers/nats/server_config.h"
 #include "drivers/peer/peer_rpc.h"
@@ -20,12 +19,12 @@
 #include "mesh/mesh_agent.h"
 #include "mesh/mesh_keeper.h"
 #include "nats_files.h"
+#include "store_copy.h"
 #include "store_host.h"
 
 namespace ployz {
 namespace {
 
-constexpr auto kMirrorRetry = std::chrono::seconds(10);
 // A store that does not answer is reported within five seconds, and who is missing takes another one
 // (Backend::explain).
 constexpr auto kStoreAnswer = std::chrono::milliseconds(4000);
@@ -35,7 +34,8 @@ class NatsMember final : public Member {
   NatsMember(Identity identity, const Config& config, const Paths& paths, Nkey key,
              std::unique_ptr<NatsConnection> connection, std::unique_ptr<StepJournal> journal,
              std::unique_ptr<Transfers> transfers, const LocalDrivers& drivers)
-      : identity_(std::move(identity)),
+      : paths_(paths),
+        identity_(std::move(identity)),
         drivers_(drivers),
         units_(units_of(config)),
         connection_(std::move(connection)),
@@ -67,10 +67,11 @@ class NatsMember final : public Member {
         mesh_(identity_.machine.id, {keeper_, drivers.echo, drivers.prober, drivers.executor}),
         store_(paths, {*connection_, rpc_, peers_, drivers.units, drivers.clock,
                        [this] { return this->identity(); },
-                       [this] { return last_seen_.members(); }}) {}
+                       [this] { return last_seen_.members(); }}),
+        copy_(identity_.machine.id, paths, *connection_, drivers.clock) {}
 
   Status serve() {
-    start_mirrors();
+    if (identity().mirrors) copy_.keep(identity().store.epoch);
     service_ = TRY(rpc_.serve(identity_.machine.id, Target::agent,
                               [this](const std::string& command,
                                      const Json& request) -> Result<Json> {
@@ -92,15 +93,21 @@ class NatsMember final : public Member {
     return identity_;
   }
   Status move_store(const Identity& identity) override {
-    mirrors_ = {};
+    copy_.end();
     {
       const std::lock_guard lock(identity_mutex_);
       identity_ = identity;
     }
     TRY(connection_->move({nats_url(identity.store.epoch)}));
-    start_mirrors();
+    if (identity.mirrors) copy_.keep(identity.store.epoch);
     return {};
   }
+  MirrorReach mirror() override {
+    MirrorReach reach = copy_.reach(identity().store.epoch);
+    reach.recovering = store_.is_recovering();
+    return reach;
+  }
+  StoreHost& store() override { return store_; }
   void follow_store(std::function<Status(const StoreEpoch&)> go_over) override {
     store_.follow(std::move(go_over));
   }
@@ -124,24 +131,9 @@ class NatsMember final : public Member {
   }
 
  private:
-  void start_mirrors() {
-    if (!identity().mirrors) return;
-    mirrors_ = std::jthread(
-        [this](const std::stop_token& stop) { keep_mirrors(drivers_.clock, stop); });
-  }
   Result<Json> leave(const Json& request) {
     TRY(drivers_.leave(TRY(leave_request_from_json(request))));
     return Json::object();
-  }
-
-  // Until they are there; from then on nats-server keeps them up by itself.
-  void keep_mirrors(Clock& clock, const std::stop_token& stop) {
-    while (!stop.stop_requested()) {
-      const Status made = ensure_mirrors(*connection_, identity_.machine.id);
-      if (made) return;
-      spdlog::warn("mirrors of the store cannot be made yet: {}", made.error().line());
-      clock.sleep_for(kMirrorRetry, stop);
-    }
   }
 
   // The commands of the peer port, and no others (ports/peer_calls.h). From what is at hand: no
@@ -151,6 +143,7 @@ class NatsMember final : public Member {
       return to_json(PeerHello{identity_.machine.id, identity_.network, identity().store.epoch,
                                std::string(version()), connection_->connected()});
     }
+    if (command == kStoreMirror) return to_json(mirror());
     if (command == kStorePlace) return to_json(identity().store);
     return fail(Code::unsupported,
                 std::format("machine {} does not answer '{}' on its peer port",
@@ -184,6 +177,7 @@ class NatsMember final : public Member {
     return engine;
   }
 
+  const Paths paths_;
   mutable std::mutex identity_mutex_;
   Identity identity_;  // guarded by it
   const LocalDrivers drivers_;
@@ -204,7 +198,7 @@ class NatsMember final : public Member {
   MeshKeeper keeper_;
   MeshAgent mesh_;
   StoreHost store_;
-  std::jthread mirrors_;
+  StoreCopy copy_;
   std::unique_ptr<Subscription> service_;  // last: their handlers end before what they use
   std::unique_ptr<Subscription> peer_service_;
 };

@@ -22,6 +22,7 @@
 #include "ports/transfer.h"
 #include "ports/units.h"
 #include "storage.h"
+#include "store_host.h"
 
 namespace ployz {
 
@@ -58,6 +59,9 @@ class Member {
   [[nodiscard]] virtual Identity identity() const = 0;
   // The store has moved: connection and mirrors go over to where `identity` says that it is.
   [[nodiscard]] virtual Status move_store(const Identity& identity) = 0;
+  [[nodiscard]] virtual StoreHost& store() = 0;
+  // How much of the store this machine has a copy of, as it tells its peers.
+  [[nodiscard]] virtual MirrorReach mirror() = 0;
   // From now on moves of the store are followed by this (store_host.h).
   virtual void follow_store(std::function<Status(const StoreEpoch&)> go_over) = 0;
   [[nodiscard]] virtual Engine& engine() = 0;

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <format>
 
 namespace ployz {
 
@@ -29,6 +30,10 @@ struct Paths {
   [[nodiscard]] std::filesystem::path admin_seed() const { return data / "keys/admin.nk"; }
   // What the members of a store of several machines know of each other.
   [[nodiscard]] std::filesystem::path store_secret() const { return data / "keys/store.secret"; }
+  // How far this machine's copy of the store of an epoch is (mesh/copy_progress.h).
+  [[nodiscard]] std::filesystem::path copy_progress(uint64_t epoch) const {
+    return data / std::format("agent/copy-{}.json", epoch);
+  }
   // Copies of streams on their way from one store to the next.
   [[nodiscard]] std::filesystem::path store_copies() const { return data / "nats/copies"; }
   [[nodiscard]] std::filesystem::path router_config() const { return data / "router/router.json"; }

@@ -13,6 +13,7 @@ namespace ployz {
 namespace {
 
 constexpr auto kLookEvery = std::chrono::seconds(2);
+constexpr uint64_t kAskPeersMs = 10'000;
 constexpr auto kPing = std::chrono::milliseconds(1500);
 
 }  // namespace
@@ -60,6 +61,11 @@ Status StoreHost::look(const std::stop_token& stop) {
   const Identity identity = ports_.identity();
   if (next_move(identity.machine, identity.store, newest, 0) == StoreMove::go_over) {
     return go_over_(newest->record.next);
+  }
+  // A store that was given up while its machine was away is no store any more.
+  if (identity.has_store() && ports_.clock.steady_ms() >= peers_asked_ms_ + kAskPeersMs) {
+    peers_asked_ms_ = ports_.clock.steady_ms();
+    TRY(ask_peers());
   }
   const std::unique_lock lock(changing_, std::try_to_lock);
   if (!lock) return {};  // a step is at work

@@ -92,7 +92,10 @@ Result<std::unique_ptr<NatsConnection>> StoreHost::connect(const Identity& ident
   config.seed = TRY(nkey_at(as_admin ? paths_.admin_seed() : paths_.daemon_seed())).seed();
   config.name = "store transfer";
   config.inbox_prefix = inbox_prefix(identity.machine.id, role);
-  if (as_admin) config.domain = kStoreDomain;
+  if (as_admin) {
+    config.domain = identity.has_store() ? std::string(kStoreDomain)
+                                         : mirror_domain(identity.machine.id);
+  }
   auto connection = TRY(NatsConnection::open(std::move(config)));
   TRY(connection->wait_connected(kServerUp));
   return connection;
@@ -133,19 +136,24 @@ Status StoreHost::prepare(const StoreCall& call) {
   const Identity now = ports_.identity();
   const auto newest = TRY(newest_transfer(ports_.connection));
   TRY(check_prepare(now.machine, now.store, newest, call));
-  const Identity next = identity_in(call.next);
   // What is there when this comes twice may be a copy by now.
-  if (!is_prepared(call)) {
-    // Whatever runs there is of an epoch that is over, or of a try that was given up.
-    TRY(ports_.units.ensure_stopped(unit::nats(call.next.epoch)));
-    TRY(remove_file(made_for_file(paths_, call.next.epoch)));
-    TRY(set_aside(call.next.epoch, call.operation));
-    if (call.next.members.size() > 1) TRY(write_file(paths_.store_secret(), call.secret, 0600));
-    (void)TRY(write_nats_config(next, paths_, StoreStage::serves, {}));
-    TRY(write_file(made_for_file(paths_, call.next.epoch), call.operation.str(), 0600));
-  }
+  if (!is_prepared(call)) return start_empty(call);
   TRY(ports_.units.ensure_started(unit::nats(call.next.epoch)));
-  (void)TRY(connect(next, true));
+  (void)TRY(connect_next(call));
+  return {};
+}
+
+// Whatever runs there is of an epoch that is over, or of a try that was given up.
+Status StoreHost::start_empty(const StoreCall& call) {
+  const uint64_t epoch = call.next.epoch;
+  TRY(ports_.units.ensure_stopped(unit::nats(epoch)));
+  TRY(remove_file(made_for_file(paths_, epoch)));
+  TRY(set_aside(epoch, call.operation));
+  if (call.next.members.size() > 1) TRY(write_file(paths_.store_secret(), call.secret, 0600));
+  (void)TRY(write_nats_config(identity_in(call.next), paths_, StoreStage::serves, {}));
+  TRY(write_file(made_for_file(paths_, epoch), call.operation.str(), 0600));
+  TRY(ports_.units.ensure_started(unit::nats(epoch)));
+  (void)TRY(connect_next(call));
   return {};
 }
 

@@ -3,6 +3,7 @@
 // was decided. Nothing here trusts whoever coordinates: what holds is in the store's EPOCH stream.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -14,9 +15,12 @@
 #include "base/result.h"
 #include "drivers/nats/connection.h"
 #include "drivers/nats/epoch_log.h"
+#include "drivers/nats/key_value.h"
 #include "identity.h"
 #include "mesh/roster_file.h"
 #include "mesh/store_calls.h"
+#include "mesh/store_recovery.h"
+#include "ports/peer_calls.h"
 #include "paths.h"
 #include "ports/clock.h"
 #include "ports/machine_rpc.h"
@@ -44,12 +48,23 @@ class StoreHost {
 
   // From now on what is decided is followed, on a thread of its own.
   void follow(Switch go_over);
+  // As long as one is held, peers are told that the store is being restored here. `conflict`: one is.
+  struct EndRecovery {
+    void operator()(std::atomic<bool>* recovering) const { *recovering = false; }
+  };
+  using Recovering = std::unique_ptr<std::atomic<bool>, EndRecovery>;
+  [[nodiscard]] Result<Recovering> begin_recovery();
+  [[nodiscard]] bool is_recovering() const { return recovering_; }
+  // Restores the store from this machine's copy and goes over to it (mesh/store_recovery.h has decided
+  // that). Repeated after a failure it begins anew.
+  [[nodiscard]] Result<RestoredStore> recover(const StoreEpoch& next, const StoreReach& missing);
   // The commands of store_calls.h, and "store_epoch".
   [[nodiscard]] static bool knows(std::string_view command);
   [[nodiscard]] Result<Json> handle(const std::string& command, const Json& request);
 
  private:
   [[nodiscard]] Status prepare(const StoreCall& call);
+  [[nodiscard]] Status start_empty(const StoreCall& call);
   [[nodiscard]] Status form(const StoreCall& call);
   [[nodiscard]] Status discard(const StoreCall& call);
   [[nodiscard]] Status freeze(const StoreCall& call);
@@ -67,6 +82,10 @@ class StoreHost {
                                   const std::function<Status()>& attempt) const;
   // A server was started here for this very transfer, and is kept.
   [[nodiscard]] bool is_prepared(const StoreCall& call) const;
+  [[nodiscard]] Result<RestoredStore> restore_copy(const StoreCall& call,
+                                                   const StoreReach& missing);
+  [[nodiscard]] Result<uint64_t> restore_commits(NatsConnection& copy, NatsConnection& admin,
+                                                 NatsConnection& daemon, uint64_t missing);
   // Of the other unit's server: 0 when it has none.
   [[nodiscard]] uint64_t other_epoch() const;
   [[nodiscard]] Status set_aside(uint64_t epoch, const OperationId& why);
@@ -82,6 +101,7 @@ class StoreHost {
 
   const Paths paths_;
   const Ports ports_;
+  std::atomic<bool> recovering_ = false;
   std::mutex changing_;  // one step at a time
   uint64_t frozen_at_ms_ = 0;  // steady; guarded by changing_
   std::optional<StoredTransfer> enforced_;  // guarded by changing_
@@ -89,6 +109,7 @@ class StoreHost {
   std::mutex mutex_;
   std::condition_variable_any wake_;
   bool changed_ = true;  // guarded by mutex_
+  uint64_t peers_asked_ms_ = 0;  // steady; of the follower's thread
   std::unique_ptr<Subscription> feed_;
   std::jthread follower_;
 };

@@ -300,6 +300,11 @@ Result<Json> ApiClient::machine_drain(std::string_view machine, const EventSink&
   return change(request_of("POST", std::format("/v1/machines/{}/drain", escaped(machine))), events);
 }
 
+Result<Json> ApiClient::storage_recover(bool preview, bool yes, const EventSink& events) const {
+  const auto path = std::format("/v1/storage/recover?preview={}&yes={}", preview, yes);
+  return change(request_of("POST", path), events);
+}
+
 Result<Json> ApiClient::storage_promote(const Json& request, const EventSink& events) const {
   return change(json_request("/v1/storage/promote", request), events);
 }

@@ -77,6 +77,7 @@ class ApiClient {
   // `machine`: name or id.
   [[nodiscard]] Result<Json> machine_standby(const StandbyRequest& request) const;
   [[nodiscard]] Result<Json> machine_in_service(std::string_view machine, bool preview) const;
+  [[nodiscard]] Result<Json> storage_recover(bool preview, bool yes, const EventSink& events) const;
   [[nodiscard]] Result<Json> storage_promote(const Json& request, const EventSink& events) const;
   [[nodiscard]] Result<Json> machine_drain_preview(std::string_view machine) const;
   [[nodiscard]] Result<Json> machine_drain(std::string_view machine, const EventSink& events) const;

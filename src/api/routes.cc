@@ -19,6 +19,7 @@ constexpr ApiRoute kRoutes[] = {
     {"GET", "/v1/machines/*/drain", false, handlers::machine_drain_preview},
     {"POST", "/v1/machines/*/drain", false, handlers::machine_drain},
     {"POST", "/v1/storage/promote", false, handlers::storage_promote},
+    {"POST", "/v1/storage/recover", false, handlers::storage_recover},
     {"GET", "/v1/machines/*/removal", false, handlers::machine_removal_preview},
     {"POST", "/v1/machines/*/removal", false, handlers::machine_remove},
     {"POST", "/v1/mesh/join", false, handlers::mesh_join},

@@ -81,6 +81,7 @@ Status machine_drain(RouteContext& c);
 Status storage_promote(RouteContext& c);
 Status machine_removal_preview(RouteContext& c);
 Status machine_remove(RouteContext& c);
+Status storage_recover(RouteContext& c);
 Status mesh_join(RouteContext& c);
 Status mesh_stop(RouteContext& c);
 Status mesh_start(RouteContext& c);

@@ -108,6 +108,16 @@ Status storage_promote(RouteContext& c) {
                   });
 }
 
+Status storage_recover(RouteContext& c) {
+  RecoverRequest request;
+  request.preview = TRY(query_bool(c.request, "preview", false));
+  request.yes = TRY(query_bool(c.request, "yes", false));
+  return run_call(c, [&service = c.service, request](const EventSink& events,
+                                                     std::stop_token) -> Result<Json> {
+    return to_json(TRY(service.storage_recover(request, events)));
+  });
+}
+
 Status machine_removal_preview(RouteContext& c) {
   const auto request = TRY(removal_request_of(c));
   c.response.reply(200, to_json(TRY(c.service.machine_removal_preview(request))));

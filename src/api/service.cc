@@ -29,6 +29,9 @@ Result<StoreReport> ApiService::storage_promote(const StoreRequest&, const Event
                                                 std::stop_token) {
   return not_here("machine storage promote");
 }
+Result<RecoveryReport> ApiService::storage_recover(const RecoverRequest&, const EventSink&) {
+  return not_here("machine storage recover");
+}
 Result<StateReport> ApiService::machine_standby(const StandbyRequest&) {
   return not_here("machine standby");
 }

@@ -75,6 +75,10 @@ class ApiService {
                                                              const EventSink& events,
                                                              std::stop_token cancel);
 
+  // mesh/store_recovery.h. `precondition` too when the store answers, or `yes` was not said.
+  [[nodiscard]] virtual Result<RecoveryReport> storage_recover(const RecoverRequest& request,
+                                                               const EventSink& events);
+
   // What this machine says of itself to the network it is to join; its keys are made when there are
   // none. Works before it belongs to a network.
   [[nodiscard]] virtual Result<SelfRecord> self_record();

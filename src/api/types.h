@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "images/distribution.h"
 #include "mesh/drain_report.h"
+#include "mesh/store_recovery.h"
 #include "mesh/store_report.h"
 #include "mesh/removal.h"
 #include "mesh/removal_report.h"
@@ -170,6 +171,7 @@ struct ExecRequest {
 [[nodiscard]] Json to_json(const DrainReport& report);
 [[nodiscard]] Json to_json(const StoreReport& report);
 [[nodiscard]] Json to_json(const StoreRequest& request);
+[[nodiscard]] Json to_json(const RecoveryReport& report);
 [[nodiscard]] Result<StoreRequest> store_request_from_json(const Json& json);
 [[nodiscard]] Json to_json(const RemovalReport& report);
 [[nodiscard]] Json to_json(const EndpointReport& report);

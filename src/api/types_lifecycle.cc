@@ -91,6 +91,28 @@ Json to_json(const StoreReport& report) {
   return json;
 }
 
+Json to_json(const RecoveryReport& report) {
+  Json copies = Json::array();
+  for (const CopyFound& found : report.copies) {
+    copies.push_back({{"machine", found.machine.str()},
+                      {"machine_name", found.name},
+                      {"commits", found.reach.commits},
+                      {"records", found.reach.records},
+                      {"window_ms", found.reach.window_ms}});
+  }
+  return {{"outcome", report.preview ? "preview" : "recovered"},
+          {"epoch", report.after.epoch},
+          {"copies", std::move(copies)},
+          {"incomplete", report.incomplete},
+          {"silent", report.silent},
+          {"window_ms", report.window_ms()},
+          {"missing_commits", report.missing.commits},
+          {"missing_records", report.missing.records},
+          {"restored_commits", report.restored.commits},
+          {"restored_records", report.restored.records},
+          {"behind", report.behind}};
+}
+
 Json to_json(const StoreRequest& request) {
   return {{"replicas", request.replicas},
           {"machines", request.machines},

@@ -1,6 +1,6 @@
-// How far this machine's copy of the store is (drivers/nats/mirrors.h): what a recovery may count on, and
-// what it has to call lost. Kept in a file for each epoch, so that it is known with the store gone.
-// Pure; who looks is apps/ployzd/store_copy.h.
+// How far this machine's copy of the store is (drivers/nats/mirrors.h): what a recovery may count
+// on, and what it has to call lost. Kept in a file for each epoch, so that it is known with the
+// store gone. Pure; who looks is apps/ployzd/store_copy.h.
 #pragma once
 
 #include <cstdint>
@@ -30,8 +30,8 @@ struct CopyProgress {
 // `corrupt` names what is wrong.
 [[nodiscard]] Result<CopyProgress> copy_progress_from_json(const Json& json);
 
-// What this machine tells its peers. `copied`: what the copy has now. Less than it had: it is not that
-// copy any more, and does not count.
+// What this machine tells its peers. `copied`: what the copy has now. Less than it had: it is not
+// that copy any more, and does not count.
 [[nodiscard]] MirrorReach reach_of(uint64_t epoch, const CopyProgress& progress,
                                    const StoreReach& copied, uint64_t now_ms);
 

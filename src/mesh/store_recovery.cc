@@ -26,8 +26,8 @@ std::string reach_text(const MirrorReach& reach) {
 
 Status check_here(const Machine& self, const CopyFound& best, const MirrorReach* own) {
   if (best.machine == self.id) return {};
-  const std::string here =
-      own != nullptr && own->complete ? "this one's " + reach_text(*own) : "this one's is not complete";
+  const std::string here = own != nullptr && own->complete ? "this one's " + reach_text(*own)
+                                                           : "this one's is not complete";
   return fail(Code::precondition,
               std::format("the copy of machine {} is the most advanced: it has {}; {}", best.name,
                           reach_text(best.reach), here),

@@ -1,5 +1,5 @@
-// The store is gone for good: which survivor's copy it is restored from, and what may be missing then.
-// Pure; who restores is apps/ployzd/store_host.h. `machine storage recover`, docs/adr/0014.
+// The store is gone for good: which survivor's copy it is restored from, and what may be missing
+// then. Pure; who restores is apps/ployzd/store_host.h. `machine storage recover`, docs/adr/0014.
 #pragma once
 
 #include <cstdint>
@@ -47,11 +47,11 @@ struct RecoveryReport {
 };
 
 // `answers`: of every member that answered over the peer port, and of this machine itself.
-// `precondition`: a machine that holds the store answers, so it is not gone; somebody follows a later
-// epoch; no copy is complete; or the most advanced one is elsewhere, where this has to be run.
-// `conflict`: another machine is at it.
-[[nodiscard]] Result<RecoveryReport> plan_recovery(
-    const Machine& self, const StoreEpoch& store, const std::vector<Machine>& members,
-    const std::map<MachineId, MirrorReach>& answers);
+// `precondition`: a machine that holds the store answers, so it is not gone; somebody follows a
+// later epoch; no copy is complete; or the most advanced one is elsewhere, where this has to be
+// run. `conflict`: another machine is at it.
+[[nodiscard]] Result<RecoveryReport> plan_recovery(const Machine& self, const StoreEpoch& store,
+                                                   const std::vector<Machine>& members,
+                                                   const std::map<MachineId, MirrorReach>& answers);
 
 }  // namespace ployz

@@ -30,5 +30,22 @@ TEST(PeerCalls, AHelloIsReadStrictly) {
       {{"machine", ""}, {"network", "lab"}, {"epoch", 1}, {"version", ""}, {"connected", true}}));
 }
 
+TEST(StoreMirror, SaysHowFarACopyIs) {
+  const MirrorReach reach{3, true, false, 7, 90, 8, 91, 1500};
+  const Json json = to_json(reach);
+  EXPECT_EQ(to_text(json),
+            R"({"commits":7,"complete":true,"epoch":3,"records":90,"recovering":false,)"
+            R"("stored_commits":8,"stored_records":91,"window_ms":1500})");
+  EXPECT_EQ(mirror_reach_from_json(json), reach);
+  for (const auto& [key, value] : json.items()) {
+    Json missing = json;
+    missing.erase(key);
+    EXPECT_FALSE(mirror_reach_from_json(missing)) << key;
+    Json other = json;
+    other[key] = Json::array();
+    EXPECT_FALSE(mirror_reach_from_json(other)) << key;
+  }
+}
+
 }  // namespace
 }  // namespace ployz

@@ -16,6 +16,10 @@ class Leaving(Lab):
             args = ("--machine", self.machine(self.asked).name, *args)
         return super().ctl(*args, stdin=stdin)
 
+    @property
+    def container(self):
+        return f"ployz-{self.name}" if self.asked == 1 else self.machine(self.asked).container
+
     def members(self):
         return sorted(m["machine"]["name"] for m in self.must("machine", "ls").json["machines"])
 

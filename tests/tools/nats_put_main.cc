@@ -8,25 +8,13 @@
 #include <iostream>
 #include <iterator>
 
-#include "base/files.h"
-#include "base/json.h"
-#include "drivers/nats/connection.h"
-#include "drivers/nats/server_config.h"
+#include "tools/member_connection.h"
 
 namespace ployz {
 namespace {
 
 Status put(const char* identity_path, const char* seed_path, const char* subject) {
-  const Json identity = TRY(parse_json(TRY(read_file(identity_path)).value_or("")));
-  const MachineId machine(TRY(get_string(TRY(get_object(identity, "machine")), "id")));
-  NatsConfig config;
-  // As its daemon: epochs of the store alternate between two ports.
-  const bool odd = TRY(get_uint(identity, "epoch")) % 2 == 1;
-  config.urls = {odd ? "nats://127.0.0.1:4222" : "nats://127.0.0.1:4223"};
-  config.seed = TRY(read_file(seed_path)).value_or("");
-  config.inbox_prefix = inbox_prefix(machine, NatsRole::daemon);
-  const auto connection = TRY(NatsConnection::open(std::move(config)));
-  TRY(connection->wait_connected(std::chrono::seconds(5)));
+  const auto connection = TRY(connect_as_daemon(identity_path, seed_path));
   const std::string bytes(std::istreambuf_iterator<char>(std::cin), {});
   // A stream answers with its acknowledgement; an error in it is for the caller to see.
   std::puts(TRY(connection->request({subject, bytes, {}})).data.c_str());
