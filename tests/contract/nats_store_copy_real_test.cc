@@ -249,5 +249,23 @@ TEST_F(NatsStoreCopy, BecomesAStoreThatGoesOn) {
   }
 }
 
+TEST_F(NatsStoreCopy, NothingInABucketIsNothingInTheRestoredOne) {
+  begin();
+  ASSERT_TRUE(caught_up());
+  NatsServer next("m1");
+  next.start();
+  const auto copy = cluster_.connect("m2", NatsRole::admin);
+  const auto admin = next.connect("m1", NatsRole::admin);
+  const auto daemon = next.connect("m1", NatsRole::daemon);
+  for (const Bucket bucket : all_buckets()) {
+    EXPECT_EQ(restore_bucket({*copy, *admin, *daemon}, bucket, 0), 0U);
+  }
+  ASSERT_TRUE(ensure_streams(*daemon, 1));
+  const auto stored = store_sequences(*daemon);
+  ASSERT_TRUE(stored) << stored.error().line();
+  // A copy of it, which has nothing, is whole.
+  for (const auto& [stream, sequence] : *stored) EXPECT_EQ(sequence, 0U) << stream;
+}
+
 }  // namespace
 }  // namespace ployz::contract

@@ -78,8 +78,12 @@ Status ensure_copy(NatsConnection& local, const MachineId& machine, const std::s
   return fail(Code::precondition, std::format("stream {} is no copy of the store's", stream));
 }
 
+// An empty bucket whose sequences begin above 1 (store_restore.h) tells the one before its first as its
+// last.
 Result<uint64_t> last_sequence(const Json& info) {
-  return get_uint_or(TRY(get_object(info, "state")), "last_seq", 0);
+  const Json state = TRY(get_object(info, "state"));
+  if (TRY(get_uint_or(state, "messages", 0)) == 0) return 0;
+  return get_uint_or(state, "last_seq", 0);
 }
 
 // The newest message of the copy that fits `subject`, as the sequence it has in the store. 0: none.
