@@ -114,6 +114,10 @@ def recover(machine):
     return done.json, begun - done.json["window_ms"]
 
 
+def has_ended(answer):
+    return answer.code == 3 and "the store answers" in answer.error["message"]
+
+
 def test_the_founder_is_destroyed_with_its_disks(cluster):
     first, second, third = cluster.all()
     assert cluster.deploy(web("shop", IMAGES[0], replicas=3)).code == 0
@@ -172,10 +176,13 @@ def test_who_held_the_store_and_comes_back_follows(cluster):
         assert line, process.communicate()
         other.kill("ployzd.service")
         process.communicate()
-        other.wait(lambda: other.ctl("mesh", "status").json is not None, "its daemon", 60)
+
+        def is_ready():
+            answer = other.ctl("machine", "storage", "recover", "--dry-run")
+            return answer.code == 0 or has_ended(answer)
+        other.wait(is_ready, "its daemon", 60)
         again = other.ctl("machine", "storage", "recover", "--yes")
-        ended = again.code == 3 and "the store answers" in again.error["message"]
-        assert ended or again.outcome == "recovered", again
+        assert has_ended(again) or again.outcome == "recovered", again
         check_same(before, dump(other), "none")
         assert cluster.must("mesh", "status").json["epoch"] == epoch + 1
         assert other.ctl("deploy", "-f", "-",
