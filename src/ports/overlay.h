@@ -20,7 +20,9 @@ inline constexpr uint32_t kOverlayMtu = 1420;
 struct OverlayConfig {
   std::string private_key;   // base64, 32 bytes
   std::string address;       // of this machine: "10.101.0.1", the first host of its subnet
-  std::string subnet;        // "10.101.0.0/24": stays on the container bridge
+  // "10.101.0.0/24": stays on the container bridge. Or a part of kGuestRange: this is no machine yet,
+  // and asks by an invite (model/invite.h) to become one.
+  std::string subnet;
   std::string cluster_cidr;  // "10.101.0.0/16": all else of it goes through the tunnel
   uint16_t port = kOverlayPort;
   uint32_t mtu = kOverlayMtu;
@@ -48,7 +50,7 @@ class Overlay {
 
   // The interface is up with this key and port, routes and firewall rules are in place: traffic of
   // the cluster's range goes through the tunnel with its source unchanged, and from the container
-  // bridge nowhere else. `precondition`: neither kernel WireGuard nor tun is there, or the port is
+  // bridge nowhere else; peers of kGuestRange reach the peer port and nothing else. `precondition`: neither kernel WireGuard nor tun is there, or the port is
   // in use. `invalid`: a key or address does not parse.
   [[nodiscard]] virtual Status ensure_up(const OverlayConfig& config) = 0;
   // Exactly these peers from now on. Sessions of peers that stay are not interrupted, and the

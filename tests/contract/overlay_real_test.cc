@@ -5,6 +5,8 @@
 
 #include "contract/wireguard_world.h"
 #include "drivers/haproxy/port_redirect.h"
+#include "model/invite.h"
+#include "ports/peer_calls.h"
 
 namespace ployz::contract {
 namespace {
@@ -90,6 +92,20 @@ TEST_F(WireguardOverlayTest, FullSizedPacketsPassUnfragmented) {
 
 TEST_F(WireguardOverlayTest, TheOutsideSeesTheMachinesAddress) {
   EXPECT_EQ(seen_source(kOther, kInstance, "192.0.2.2", 7004, 7004), "192.0.2.1");
+}
+
+TEST_F(WireguardOverlayTest, AGuestReachesThePeerPortAndNothingElse) {
+  Peer guest = world_.other();
+  guest.subnet = guest_subnet(1);
+  ASSERT_TRUE(world_.overlay->set_peers({guest}));
+  sh(kOther + "ip addr add " + guest_address(1) + "/32 dev pc-wg");
+  sh(kOther + "ip route replace 10.101.0.0/16 dev pc-wg src " + guest_address(1));
+  const int peer_port = kPeerPort;
+  EXPECT_EQ(seen_source("", kOther, "10.101.0.1", peer_port, peer_port), guest_address(1));
+  EXPECT_EQ(seen_source("", kOther, "10.101.0.1", 7005, 7005), "");
+  EXPECT_FALSE(pings(kOther, "10.101.0.1"));
+  EXPECT_FALSE(pings(kOther, "10.101.0.7")) << "no container";
+  EXPECT_FALSE(pings(kInstance, guest_address(1))) << "and no container reaches it";
 }
 
 TEST_F(WireguardOverlayTest, WithoutTheTunnelNothingOfTheRangeLeavesOrEnters) {

@@ -7,7 +7,9 @@
 #include <arpa/inet.h>
 
 #include "drivers/wireguard/wireguard_key.h"
+#include "model/invite.h"
 #include "plan/addresses.h"
+#include "ports/peer_calls.h"
 
 namespace ployz {
 namespace {
@@ -33,6 +35,12 @@ bool is_endpoint(std::string_view text) {
   return ::inet_pton(AF_INET, host.c_str(), &ignored) == 1;
 }
 
+bool is_guest(const OverlayConfig& config) {
+  const auto range = parse_subnet(kGuestRange);
+  const auto subnet = parse_subnet(config.subnet);
+  return range && subnet && contains(*range, *subnet);
+}
+
 std::unexpected<Error> bad(std::string message) {
   return fail(Code::invalid, "overlay: " + std::move(message));
 }
@@ -46,7 +54,7 @@ Status check_config(const OverlayConfig& config) {
   const Subnet cluster = TRY(parse_subnet(config.cluster_cidr));
   const Subnet subnet = TRY(parse_subnet(config.subnet));
   const uint32_t address = TRY(parse_ipv4(config.address));
-  if (!contains(cluster, subnet)) {
+  if (!contains(cluster, subnet) && !is_guest(config)) {
     return bad(std::format("{} is not inside of {}", config.subnet, config.cluster_cidr));
   }
   if (!contains(subnet, {address, 32})) {
@@ -115,12 +123,37 @@ std::string_view interface_part(std::string_view file) {
 //   ports would not answer to other machines otherwise.
 // The bridge's network is more specific than the cluster's route, so containers are found there.
 std::string address_batch(const OverlayConfig& config) {
-  return std::format(
+  std::string text = std::format(
       "address replace {1}/32 dev {0}\n"
       "link set dev {0} mtu {2} up\n"
       "route replace {3} dev {0} src {1}\n",
       kOverlayInterface, config.address, config.mtu, config.cluster_cidr);
+  if (is_guest(config)) return text;
+  return text + std::format("route replace {1} dev {0} src {2}\n", kOverlayInterface, kGuestRange,
+                            config.address);
 }
+
+namespace {
+
+// Guests are no machines: whoever has a token may ask to become one, at one port, and see nothing
+// of what runs here. Nor does anything here see them.
+std::string from_guests(const OverlayConfig& config) {
+  if (is_guest(config)) return {};
+  return std::format(
+      "    iifname \"{0}\" ip saddr {1} ip daddr {2} tcp dport {3} accept\n"
+      "    ip saddr {1} drop\n",
+      kOverlayInterface, kGuestRange, config.address, kPeerPort);
+}
+
+std::string to_guests(const OverlayConfig& config) {
+  if (is_guest(config)) return {};
+  return std::format(
+      "    ip daddr {1} ip saddr != {2} drop\n"
+      "    ip daddr {1} oifname != \"{0}\" drop\n",
+      kOverlayInterface, kGuestRange, config.address);
+}
+
+}  // namespace
 
 // Masquerading is ours and not the engine's, because the engine's would also change the source of
 // what goes to other machines. Priorities: before the engine's and our own redirects look (raw),
@@ -132,12 +165,14 @@ std::string firewall_rules(const OverlayConfig& config) {
       "table ip {0} {{\n"
       "  chain from_tunnel_only {{\n"
       "    type filter hook prerouting priority raw; policy accept;\n"
+      "{5}"
       "    iifname {{ \"{1}\", \"{2}\", \"lo\" }} accept\n"
       "    ip daddr {3} drop\n"
       "    ip saddr {3} drop\n"
       "  }}\n"
       "  chain to_tunnel_only {{\n"
       "    type filter hook postrouting priority filter; policy accept;\n"
+      "{6}"
       "    ip daddr {3} oifname != {{ \"{1}\", \"{2}\", \"lo\" }} drop\n"
       "  }}\n"
       "  chain outside {{\n"
@@ -145,7 +180,8 @@ std::string firewall_rules(const OverlayConfig& config) {
       "    ip saddr {4} ip daddr != {3} oifname != \"{2}\" masquerade\n"
       "  }}\n"
       "}}\n",
-      kOverlayTable, kOverlayInterface, kContainerBridge, config.cluster_cidr, config.subnet);
+      kOverlayTable, kOverlayInterface, kContainerBridge, config.cluster_cidr, config.subnet,
+      from_guests(config), to_guests(config));
 }
 
 std::string firewall_removal() {

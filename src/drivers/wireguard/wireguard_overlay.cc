@@ -126,11 +126,14 @@ Result<bool> write_if_changed(const std::filesystem::path& path, std::string_vie
 
 }  // namespace
 
-// True: address or route differ from what the unit, if it runs, was started with.
+// True: address or route differ from what the unit, if it runs, was started with. What was only
+// added needs no new start: the batch is run in any case.
 Result<bool> WireguardOverlay::write_files(const OverlayConfig& config) {
   const std::string before = TRY(read_file(wg_file())).value_or("");
   TRY(write_if_changed(nft_file(), firewall_rules(config), 0644));
-  const bool moved = TRY(write_if_changed(ip_file(), address_batch(config), 0644));
+  const std::string batch = address_batch(config);
+  const bool moved = !batch.starts_with(TRY(read_file(ip_file())).value_or("(none)"));
+  TRY(write_if_changed(ip_file(), batch, 0644));
   // Last: the unit's condition is this file.
   TRY(write_if_changed(wg_file(), interface_section(config) + std::string(peers_part(before)),
                        0600));

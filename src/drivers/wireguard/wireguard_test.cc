@@ -8,11 +8,13 @@
 #include "drivers/wireguard/interface_state.h"
 #include "drivers/wireguard/overlay_files.h"
 #include "drivers/wireguard/wireguard_key.h"
+#include "model/invite.h"
 
 namespace ployz {
 namespace {
 
 using testing::ElementsAre;
+using testing::EndsWith;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::Not;
@@ -115,6 +117,33 @@ TEST(OverlayFiles, TheUnitUsesTheRulesAndNamesOfTheDriver) {
     EXPECT_THAT(text.str(), HasSubstr("=-/usr/sbin/iptables -w -D DOCKER-USER" + line + "\n"));
   }
   EXPECT_THAT(text.str(), HasSubstr("exec wireguard-go " + std::string(kOverlayInterface)));
+}
+
+TEST(OverlayFiles, GuestsReachThePeerPortAndNothingElse) {
+  const std::string rules = firewall_rules(config());
+  const size_t may = rules.find(
+      "iifname \"ployz-wg\" ip saddr 169.254.100.0/22 ip daddr 10.101.0.1 tcp dport 4320 accept\n");
+  const size_t rest = rules.find("    ip saddr 169.254.100.0/22 drop\n");
+  const size_t members = rules.find("iifname { \"ployz-wg\"");
+  ASSERT_NE(may, std::string::npos) << rules;
+  EXPECT_LT(may, rest);
+  EXPECT_LT(rest, members) << "before whatever comes through the tunnel is let pass";
+  EXPECT_THAT(rules, HasSubstr("ip daddr 169.254.100.0/22 ip saddr != 10.101.0.1 drop\n"));
+  EXPECT_THAT(address_batch(config()),
+              EndsWith("route replace 169.254.100.0/22 dev ployz-wg src 10.101.0.1\n"));
+}
+
+TEST(OverlayFiles, AGuestIsOnTheOverlayWithoutASubnetOfTheCluster) {
+  OverlayConfig guest = config();
+  guest.subnet = guest_subnet(7);
+  guest.address = guest_address(7);
+  EXPECT_TRUE(check_config(guest));
+  EXPECT_THAT(address_batch(guest),
+              EndsWith("route replace 10.101.0.0/16 dev ployz-wg src 169.254.100.29\n"));
+  EXPECT_THAT(firewall_rules(guest), Not(HasSubstr("169.254.100.0/22")));
+  guest.subnet = "169.254.99.0/30";
+  guest.address = "169.254.99.1";
+  EXPECT_FALSE(check_config(guest));
 }
 
 TEST(InterfaceState, ReadsADump) {
