@@ -4,6 +4,7 @@
 // there.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -49,6 +50,13 @@ struct MirrorReach {
 [[nodiscard]] Json to_json(const MirrorReach& reach);
 // As below.
 [[nodiscard]] Result<MirrorReach> mirror_reach_from_json(const Json& json);
+// "join", with a SelfRecord (model/admission.h): the holder of an invite, who signs with its key and
+// under its id, asks to come in. A JoinBundle. It alone needs the store, and members may not ask it.
+// Repeated by the same machine: answered anew; by another one: `denied`.
+inline constexpr std::string_view kPeerJoin = "join";
+// Whoever lets it in asks every member.
+inline constexpr std::chrono::milliseconds kPeerJoinTime{30'000};
+
 [[nodiscard]] Json to_json(const PeerHello& hello);
 // `invalid` names the field. Fields of a newer machine are ignored.
 [[nodiscard]] Result<PeerHello> peer_hello_from_json(const Json& json);

@@ -121,6 +121,53 @@ TEST_F(PeerRpcReal, WhoIsRemovedIsDeniedFromThenOn) {
   expect_served();
 }
 
+TEST_F(PeerRpcReal, TheHolderOfAnInviteMayAskToJoinAndNothingElse) {
+  const Nkey key = Nkey::generate();
+  const MachineId invite("01arz3ndektsv4rrffq69g5fav");
+  std::string asked;
+  start([&](PeerConfig& m2) {
+    m2.guests = {.key = [&](const MachineId& guest) {
+                   return guest == invite ? std::optional(key.public_key()) : std::nullopt;
+                 },
+                 .join = [&](const MachineId& guest, const Json& request) -> Result<Json> {
+                   asked = guest.str() + " " + to_text(request);
+                   return Json("welcome");
+                 }};
+  });
+  PeerConfig guest = world_->config(1);
+  guest.self = invite;
+  guest.key = key;
+  const RpcAddress join{MachineId("m2"), Target::agent, std::string(kPeerJoin)};
+  const auto reply = PeerRpc(guest).call(join, 5, kLong);
+  ASSERT_TRUE(reply) << reply.error().line();
+  EXPECT_EQ(*reply, Json("welcome"));
+  EXPECT_EQ(asked, invite.str() + " 5");
+
+  asked.clear();
+  expect_denied(guest);  // what members may ask
+  expect_denied(world_->config(1), join);  // a member needs no invite
+  PeerConfig other = guest;
+  other.self = MachineId("01arz3ndektsv4rrffq69g5faw");
+  expect_denied(other, join);
+  PeerConfig pretender = guest;
+  pretender.key = world_->key(1);
+  expect_denied(pretender, join);
+  PeerConfig elsewhere = guest;
+  elsewhere.network = "elsewhere";
+  expect_denied(elsewhere, join);
+  EXPECT_EQ(asked, "");
+  expect_served();
+}
+
+TEST_F(PeerRpcReal, WhereThereAreNoInvitesNobodyMayJoin) {
+  start();
+  const RpcAddress join{MachineId("m2"), Target::agent, std::string(kPeerJoin)};
+  PeerConfig guest = world_->config(1);
+  guest.self = MachineId("01arz3ndektsv4rrffq69g5fav");
+  expect_denied(guest, join);
+  expect_denied(world_->config(1), join);
+}
+
 TEST_F(PeerRpcReal, AReplayedEnvelopeIsDenied) {
   start();
   const std::string body = rpc_wire::encode_request(1);

@@ -4,16 +4,27 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "base/json.h"
 #include "base/nkey.h"
+#include "base/result.h"
 #include "model/machine.h"
 #include "ports/peer_calls.h"
 
 namespace ployz {
 
 using PeerMembers = std::shared_ptr<const std::vector<Machine>>;
+
+// Those who are no members and may ask one thing, to become one (model/invite.h).
+struct PeerGuests {
+  // The public key of the one of this id; nullopt: there is none.
+  std::function<std::optional<std::string>(const MachineId&)> key;
+  // What kPeerJoin is answered; only with what that key has signed. On several threads at once.
+  std::function<Result<Json>(const MachineId& guest, const Json& request)> join;
+};
 
 struct PeerConfig {
   std::string network;
@@ -22,6 +33,7 @@ struct PeerConfig {
   Nkey key;             // the one whose public half is in this machine's record
   // The members as last seen. Called on several threads, for every connection anew; never null.
   std::function<PeerMembers()> members;
+  PeerGuests guests = {};
   // One line for each visitor who was sent away: anybody on the overlay can make it come, so it
   // belongs nowhere but to a debug log.
   std::function<void(const std::string&)> log = {};

@@ -142,12 +142,24 @@ void PeerDoor::receive(Visitor& visitor) {
   }
 }
 
-Status PeerDoor::judge(const peer_wire::SignedEnvelope& sealed, const Visitor& visitor) const {
-  const peer_wire::Envelope& envelope = sealed.envelope;
+std::string PeerDoor::key_of(const peer_wire::Envelope& envelope) const {
+  if (envelope.to.command == kPeerJoin) {
+    return config_.guests.key ? config_.guests.key(envelope.from).value_or("") : "";
+  }
   const PeerMembers members = config_.members();
   const Machine* from = find_member(*members, envelope.from);
+  return from == nullptr ? "" : from->nats_public_key;
+}
+
+Status PeerDoor::judge(const peer_wire::SignedEnvelope& sealed, const Visitor& visitor) const {
+  const peer_wire::Envelope& envelope = sealed.envelope;
   // Of a stranger and of one who cannot sign the same is said.
-  if (from == nullptr || !peer_wire::is_signed_by(sealed, from->nats_public_key)) {
+  if (!peer_wire::is_signed_by(sealed, key_of(envelope))) {
+    if (envelope.to.command == kPeerJoin) {
+      return fail(Code::denied,
+                  std::format("network {} has no such invite any more", config_.network),
+                  "create another one: ployzctl machine invite create");
+    }
     return fail(Code::denied,
                 std::format("machine {} does not know machine {} by this key", config_.self.str(),
                             envelope.from.str()),

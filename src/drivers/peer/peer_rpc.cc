@@ -138,6 +138,7 @@ Result<Json> PeerRpc::handle(Service& service, PeerDoor::Asked& asked) const {
   }
   const Json body = TRY(rpc_wire::decode_request(bytes));
   try {
+    if (envelope.to.command == kPeerJoin) return config_.guests.join(envelope.from, body);
     return service.handler(envelope.to.command, body);
   } catch (const std::exception& e) {
     return fail(Code::internal, std::format("{}: {}", envelope.to.command, e.what()), {},

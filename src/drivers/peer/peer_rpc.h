@@ -6,6 +6,8 @@
 // - nothing is done for anybody who does not sign with the key of a member's record, as this
 //   machine saw it last. Whoever holds that key may ask whatever the handler answers, as he may
 //   over NATS.
+// - the holder of an invite is no member: he may send kPeerJoin, which members may not, and nothing
+//   else.
 // - a request is good for one connection, one machine and one network, a reply for one request;
 //   neither can be replayed, or passed on to another by the machine that got it.
 // - a visitor who has proved nothing costs little, for a short while, and gives way to members; and
