@@ -157,6 +157,13 @@ Status MeshKeeper::sync(const MeshSyncRequest& request, std::chrono::millisecond
   }
 }
 
+std::optional<Invite> MeshKeeper::invite(const InviteId& id) {
+  const std::lock_guard lock(mutex_);
+  const RecordedInvite* recorded = applied_ ? applied_->invite(id) : nullptr;
+  if (recorded == nullptr || !is_guest(recorded->invite, ports_.clock.wall_ms())) return {};
+  return recorded->invite;
+}
+
 bool has_silent_peer(const std::vector<Peer>& peers, const std::vector<PeerStatus>& statuses) {
   return std::ranges::any_of(peers, [&](const Peer& peer) {
     // Nothing to try: it calls us.

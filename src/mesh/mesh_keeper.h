@@ -1,6 +1,6 @@
 // Keeps this machine's WireGuard peers, and on the store's machine the store's users, equal to what
-// the store says: members and live admissions. With the store away everything stays as it was, and
-// the members can be read in the roster file.
+// the store says: members, live admissions and the holders of invites. With the store away
+// everything stays as it was, and the members can be read in the roster file.
 //
 // A list without any member is never acted upon: a network has at least the machine that founded
 // it, so such a list is a store that was emptied, and would cut this machine off from all others.
@@ -58,6 +58,9 @@ class MeshKeeper {
   ~MeshKeeper();
   MeshKeeper(const MeshKeeper&) = delete;
   MeshKeeper& operator=(const MeshKeeper&) = delete;
+
+  // The invite of this id, as the store said last, while its holder may ask. On any thread.
+  [[nodiscard]] std::optional<Invite> invite(const InviteId& id);
 
   // The command "mesh_sync".
   [[nodiscard]] Status sync(const MeshSyncRequest& request,

@@ -1,6 +1,7 @@
 #include "mesh/roster.h"
 
 #include <algorithm>
+#include <format>
 #include <set>
 
 namespace ployz {
@@ -35,11 +36,22 @@ const RecordedAdmission* Roster::admission(const MachineId& id) const {
   return it == admissions.end() ? nullptr : &*it;
 }
 
+const RecordedInvite* Roster::invite(const InviteId& id) const {
+  const auto it = std::ranges::find(
+      invites, id, [](const RecordedInvite& recorded) { return recorded.invite.id; });
+  return it == invites.end() ? nullptr : &*it;
+}
+
 bool Roster::includes(const MachineId& id, uint64_t now_ms) const {
   if (machine(id)) return true;
+  if (const RecordedInvite* found = invite(InviteId(id.str()))) {
+    return is_guest(found->invite, now_ms);
+  }
   const RecordedAdmission* recorded = admission(id);
   return recorded && is_live(recorded->admission, now_ms);
 }
+
+std::string invite_key(uint16_t guest) { return std::format("guest/{}", guest); }
 
 bool is_live(const Admission& admission, uint64_t now_ms) {
   return admission.expires_at_ms > now_ms;
@@ -63,8 +75,13 @@ Result<Roster> read_roster(KeyValue& records) {
   Roster roster;
   // Admissions first: one that becomes a member meanwhile is then in both lists, never in neither.
   for (const Record& record : TRY(records.list(Bucket::invites))) {
-    auto admission = parse_json(record.value).and_then(admission_from_json);
-    if (admission) roster.admissions.push_back({*std::move(admission), record.revision});
+    const auto json = parse_json(record.value);
+    if (!json) continue;
+    if (auto invite = invite_from_json(*json); invite && record.key == invite_key(invite->guest)) {
+      roster.invites.push_back({*std::move(invite), record.revision});
+    } else if (auto admission = admission_from_json(*json)) {
+      roster.admissions.push_back({*std::move(admission), record.revision});
+    }
   }
   for (const Record& record : TRY(records.list(Bucket::machines))) {
     auto machine = parse_json(record.value).and_then(machine_from_json);
@@ -79,6 +96,14 @@ std::vector<Peer> peers_of(const Roster& roster, const MachineId& self, uint64_t
   for (const Machine* machine : others(roster, self, now_ms)) {
     if (machine->wireguard_public_key.empty()) continue;
     peers.push_back({machine->wireguard_public_key, machine->subnet, machine->endpoints});
+  }
+  for (const RecordedInvite& recorded : roster.invites) {
+    const Invite& invite = recorded.invite;
+    const auto has_key = [&](const Peer& peer) {
+      return peer.public_key == invite.wireguard_public_key;
+    };
+    if (!is_guest(invite, now_ms) || std::ranges::any_of(peers, has_key)) continue;
+    peers.push_back({invite.wireguard_public_key, guest_subnet(invite.guest), {}});
   }
   std::ranges::sort(peers, {}, &Peer::public_key);
   return peers;

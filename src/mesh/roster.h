@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "model/admission.h"
+#include "model/invite.h"
 #include "model/store.h"
 #include "ports/control_store.h"
 #include "ports/overlay.h"
@@ -27,15 +28,25 @@ struct RecordedAdmission {
   uint64_t revision = 0;
 };
 
+struct RecordedInvite {
+  Invite invite;
+  uint64_t revision = 0;
+};
+
 struct Roster {
   std::vector<Machine> machines;               // sorted by id
   std::vector<RecordedAdmission> admissions;   // expired ones included
+  std::vector<RecordedInvite> invites = {};    // whatever became of them
 
   [[nodiscard]] const Machine* machine(const MachineId& id) const;
   [[nodiscard]] const RecordedAdmission* admission(const MachineId& id) const;
-  // A member, or somebody who may come in now.
+  [[nodiscard]] const RecordedInvite* invite(const InviteId& id) const;
+  // A member, or somebody who may come in now; or, by its id, an invite whose holder may ask.
   [[nodiscard]] bool includes(const MachineId& id, uint64_t now_ms) const;
 };
+
+// Of an invite's record in Bucket::invites: its place makes it, so none has another's.
+[[nodiscard]] std::string invite_key(uint16_t guest);
 
 // An expired admission is nobody's.
 [[nodiscard]] bool is_live(const Admission& admission, uint64_t now_ms);
@@ -57,7 +68,7 @@ struct StoreUser {
 };
 
 // All but `self`, without those whose record lacks the key. Sorted, a member before an admission of
-// the same machine.
+// the same machine. The holders of invites are peers, and no users of the store.
 [[nodiscard]] std::vector<Peer> peers_of(const Roster& roster, const MachineId& self,
                                          uint64_t now_ms);
 [[nodiscard]] std::vector<StoreUser> store_users_of(const Roster& roster, const MachineId& self,
