@@ -38,6 +38,11 @@ class Backend : public ApiService {
   Result<RemovalReport> machine_remove(const RemovalRequest& request, const EventSink& events,
                                        std::stop_token cancel) override;
   Result<MeshReport> mesh_join(const JoinBundle& bundle, const EventSink& events) override;
+  Result<InviteReport> invite_create(const InviteRequest& request) override;
+  Result<std::vector<InviteReport>> invites() override;
+  Result<InviteReport> invite_revoke(const InviteId& id) override;
+  Result<InviteReport> invite_import(const JoinToken& token) override;
+  Result<MeshReport> mesh_join_by_token(const JoinToken& token, const EventSink& events) override;
   Result<bool> mesh_stop(bool force, const EventSink& events) override;
   Result<bool> mesh_start(const EventSink& events) override;
   Status mesh_destroy(bool force, const EventSink& events) override;

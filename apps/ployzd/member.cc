@@ -48,6 +48,9 @@ class NatsMember final : public Member {
                 .address = identity_.machine.overlay_address,
                 .key = std::move(key),
                 .members = [this] { return last_seen_.members(); },
+                .guests = {.key = [this](const MachineId& guest) { return key_of_guest(guest); },
+                           .join = [this](const MachineId& guest, const Json& request)
+                               -> Result<Json> { return let_in(guest, request); }},
                 .log = [](const std::string& line) { spdlog::debug("{}", line); }}),
         journal_(std::move(journal)),
         transfers_(std::move(transfers)),
@@ -61,6 +64,8 @@ class NatsMember final : public Member {
                 {commits_, records_, rpc_, drivers.clock, drivers.entropy, drivers.executor}),
         admissions_({identity_.machine.id, std::string(version()), proof_ports(config)},
                     {records_, rpc_, drivers.clock, drivers.entropy}),
+        invites_(identity_.machine.id,
+                 {records_, rpc_, drivers.clock, drivers.entropy, admissions_}),
         users_([this] { return this->identity(); }, paths, drivers.units),
         keeper_({identity_.machine.id},
                 {records_, drivers.overlay, &users_, drivers.clock, warn, &last_seen_}),
@@ -119,6 +124,7 @@ class NatsMember final : public Member {
   RosterFile::Members last_seen() override { return last_seen_.members(); }
   Transfers& transfers() override { return *transfers_; }
   Admissions& admissions() override { return admissions_; }
+  Invites& invites() override { return invites_; }
   Checkup checkup() override {
     Volumes* const volumes = drivers_.storage.volumes();
     const Identity now = identity();
@@ -148,6 +154,23 @@ class NatsMember final : public Member {
     return fail(Code::unsupported,
                 std::format("machine {} does not answer '{}' on its peer port",
                             identity_.machine.name, command));
+  }
+
+  // The one command of the peer port that is not a member's, by whoever holds an invite.
+  std::optional<std::string> key_of_guest(const MachineId& guest) {
+    const auto invite = keeper_.invite(InviteId(guest.str()));
+    return invite ? std::optional(invite->nats_public_key) : std::nullopt;
+  }
+  Result<Json> let_in(const MachineId& guest, const Json& request) {
+    const SelfRecord record = TRY(self_record_from_json(request));
+    auto bundle = invites_.redeem(InviteId(guest.str()), record, {});
+    if (!bundle) {
+      spdlog::info("invite {} does not let in machine {}: {}", guest.str(), record.id.str(),
+                   bundle.error().message);
+      return fail(std::move(bundle).error());
+    }
+    spdlog::info("invite {} lets in machine {}", guest.str(), record.id.str());
+    return to_json(*bundle);
   }
 
   static void warn(const std::string& line) { spdlog::warn("{}", line); }
@@ -194,6 +217,7 @@ class NatsMember final : public Member {
   StreamCommands streams_;  // its fetches end before transfers_
   Engine engine_;
   Admissions admissions_;
+  Invites invites_;
   ReloadedUsers users_;
   MeshKeeper keeper_;
   MeshAgent mesh_;

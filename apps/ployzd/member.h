@@ -10,6 +10,7 @@
 #include "engine/engine.h"
 #include "identity.h"
 #include "mesh/admissions.h"
+#include "mesh/invites.h"
 #include "mesh/roster_file.h"
 #include "mesh/mesh_calls.h"
 #include "model/config.h"
@@ -74,6 +75,7 @@ class Member {
   [[nodiscard]] virtual RosterFile::Members last_seen() = 0;
   [[nodiscard]] virtual Transfers& transfers() = 0;
   [[nodiscard]] virtual Admissions& admissions() = 0;
+  [[nodiscard]] virtual Invites& invites() = 0;
   // What this machine says of itself, as its agent answers it to others.
   [[nodiscard]] virtual Checkup checkup() = 0;
 };

@@ -7,6 +7,7 @@
 #include <spdlog/spdlog.h>
 
 #include "data_plane.h"
+#include "guest.h"
 #include "joiner.h"
 #include "leaver.h"
 #include "mesh/roster.h"
@@ -56,7 +57,14 @@ Status Node::start() {
     return {};
   }
   // One that is not complete is a command that was cut off; the same command continues it.
-  if (!identity || !identity->complete) return {};
+  if (!identity || !identity->complete) {
+    // A guest that was cut off keeps nothing of the token (guest.h).
+    if (!identity || !identity->network.empty()) return {};
+    if (const Status removed = drivers_.overlay.remove(); !removed) {
+      spdlog::warn("{}", removed.error().line());
+    }
+    return {};
+  }
   if (identity->stopped) {
     become(nullptr, identity->network);
     return {};
@@ -166,12 +174,68 @@ Result<bool> Node::join_network(const JoinBundle& bundle, const Progress& progre
     return belongs_to(identity.network);
   }
   if (identity.complete) return false;
+  TRY(come_in(identity, bundle, progress));
+  return true;
+}
+
+Status Node::come_in(Identity& identity, const JoinBundle& bundle, const Progress& progress) {
   Joiner::take_on(identity, bundle);
   TRY(save_identity(paths_.identity(), identity));
   const Config config = network_config(config_, identity);
   Joiner joiner(config, paths_, drivers_);
   become(TRY(joiner.join(identity, bundle, progress)));
+  return {};
+}
+
+Result<bool> Node::become_active(const Progress& progress) {
+  const auto member = TRY(this->member());
+  const MachineId self = member->identity().machine.id;
+  const Roster roster = TRY(read_roster(member->records()));
+  if (roster.machine(self)) return false;
+  if (!roster.includes(self, drivers_.clock.wall_ms())) {
+    return fail(Code::precondition,
+                std::format("network {} does not know this machine: it took too long to join, or "
+                            "was removed",
+                            member->identity().network),
+                "leave it here too, ployzctl mesh destroy --force --yes; then join with another "
+                "token");
+  }
+  progress("proving overlay, agent, router and transfers");
+  (void)TRY(member->admissions().activate(
+      self, [&](const Event& event) { progress(event.text); }, {}));
   return true;
+}
+
+Result<bool> Node::join_by_token(const JoinToken& token, const Progress& progress) {
+  const std::scoped_lock lock(changing_);
+  const auto found = TRY(load_identity(paths_.identity()));
+  if (found && !found->network.empty()) {
+    if (found->network != token.network) return belongs_to(found->network);
+    if (!found->complete && found->has_store()) return belongs_to(found->network);
+  }
+  if (found && (found->complete || found->leaving)) return become_active(progress);
+  if (token.expires_at_ms <= drivers_.clock.wall_ms()) {
+    return fail(Code::denied, "the join token has expired, by this machine's clock",
+                "create another one: ployzctl machine invite create");
+  }
+  Identity identity = TRY(ensure_self(config_, paths_, drivers_));
+  const auto bundle = ask_as_guest(token, identity, drivers_, progress);
+  if (!bundle) {
+    // Whoever was let in, if only perhaps, must ask again as the same machine.
+    if (!found && bundle.error().effect == Effect::none) forget_self(paths_);
+    return fail(bundle.error());
+  }
+  TRY(Joiner::check(*bundle, identity));
+  if (bundle->network.name != token.network) {
+    return fail(Code::corrupt, "the machines of the token are of another network than it says");
+  }
+  const Status joined = come_in(identity, *bundle, progress);
+  const auto active = joined ? become_active(progress) : Result<bool>(fail(joined.error()));
+  if (active) return true;
+  Error error = active.error();
+  error.hint += std::string(error.hint.empty() ? "" : "; ") +
+                "then the same command again, or give it up: ployzctl mesh destroy --force --yes";
+  return fail(std::move(error));
 }
 
 Result<bool> Node::stop_network(bool force, const Progress& progress) {

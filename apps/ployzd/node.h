@@ -11,6 +11,7 @@
 #include "identity.h"
 #include "member.h"
 #include "model/config.h"
+#include "model/join_token.h"
 #include "paths.h"
 
 namespace ployz {
@@ -35,6 +36,11 @@ class Node {
   // Joins the network of the bundle; true: by this call, false: it was joined before. `exists`: this
   // machine belongs to another. After a failure the same call continues (joiner.h).
   [[nodiscard]] Result<bool> join_network(const JoinBundle& bundle, const Progress& progress);
+
+  // Joins the network of the token, from asking to be let in up to being a member; true: by this
+  // call, false: it was one before. `exists`: this machine belongs to another. A machine that is
+  // refused is as it was; after any other failure the same call continues.
+  [[nodiscard]] Result<bool> join_by_token(const JoinToken& token, const Progress& progress);
 
   // Leaves its network (leaver.h); belonging to none succeeds. `precondition`: there are instances
   // or other members, unless forced.
@@ -64,6 +70,12 @@ class Node {
   void become(std::shared_ptr<Member> member, std::string stopped = {});
   // To another epoch of the store, on a thread of the member's. Each part may be repeated.
   [[nodiscard]] Status go_over(Member& member, const StoreEpoch& next);
+  // What join_network and join_by_token have in common, with changing_ held.
+  [[nodiscard]] Status come_in(Identity& identity, const JoinBundle& bundle,
+                               const Progress& progress);
+  // From having joined to being a member; false: it was one. `precondition`: the network does not know
+  // this machine.
+  [[nodiscard]] Result<bool> become_active(const Progress& progress);
   void begin_leaving(const std::string& network, std::chrono::milliseconds pause);
   void keep_leaving(const std::stop_token& stop, std::chrono::milliseconds pause);
   // True when it has left; an error is told, and it is tried again.

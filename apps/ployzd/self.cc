@@ -60,6 +60,12 @@ Result<Identity> ensure_self(const Config& config, const Paths& paths,
   return identity;
 }
 
+void forget_self(const Paths& paths) {
+  for (const auto& file : {paths.identity(), paths.leaf_seed(), paths.wireguard_key()}) {
+    (void)remove_file(file);  // what stays is used by the next try
+  }
+}
+
 SelfRecord self_record_of(const Identity& identity, uint64_t now_ms) {
   const Machine& machine = identity.machine;
   return {machine.id,

@@ -21,4 +21,7 @@ namespace ployz {
 [[nodiscard]] Result<Nkey> nkey_at(const std::filesystem::path& path);
 [[nodiscard]] Result<std::string> wireguard_key_at(const std::filesystem::path& path);
 
+// What ensure_self() made is gone; for a machine that belongs to no network and was refused by one.
+void forget_self(const Paths& paths);
+
 }  // namespace ployz

@@ -322,6 +322,25 @@ Result<Json> ApiClient::mesh_join(const Json& bundle, const EventSink& events) c
   return change(json_request("/v1/mesh/join", bundle), events);
 }
 
+Result<Json> ApiClient::mesh_join_by_token(const std::string& token,
+                                           const EventSink& events) const {
+  return change(json_request("/v1/mesh/join-by-token", {{"token", token}}), events);
+}
+
+Result<Json> ApiClient::invite_create(const InviteRequest& request) const {
+  return call(json_request("/v1/invites", to_json(request)));
+}
+
+Result<Json> ApiClient::invites() const { return get("/v1/invites"); }
+
+Result<Json> ApiClient::invite_revoke(std::string_view id) const {
+  return call(request_of("DELETE", std::format("/v1/invites/{}", escaped(id))));
+}
+
+Result<Json> ApiClient::invite_import(const std::string& token) const {
+  return call(json_request("/v1/invites/import", {{"token", token}}));
+}
+
 Result<Json> ApiClient::mesh_stop(bool force, const EventSink& events) const {
   return change(request_of("POST", std::format("/v1/mesh/stop?force={}", force)), events);
 }

@@ -86,6 +86,13 @@ class ApiClient {
                                             const EventSink& events) const;
   // `bundle` as machine_admit() answered.
   [[nodiscard]] Result<Json> mesh_join(const Json& bundle, const EventSink& events) const;
+  // What is told of `token` elsewhere: model/join_token.h.
+  [[nodiscard]] Result<Json> mesh_join_by_token(const std::string& token,
+                                                const EventSink& events) const;
+  [[nodiscard]] Result<Json> invite_create(const InviteRequest& request) const;
+  [[nodiscard]] Result<Json> invites() const;
+  [[nodiscard]] Result<Json> invite_revoke(std::string_view id) const;
+  [[nodiscard]] Result<Json> invite_import(const std::string& token) const;
   [[nodiscard]] Result<Json> mesh_stop(bool force, const EventSink& events) const;
   [[nodiscard]] Result<Json> mesh_start(const EventSink& events) const;
   [[nodiscard]] Result<Json> mesh_destroy(bool force, const EventSink& events) const;

@@ -90,6 +90,30 @@ class FakeService : public ApiService {
     tell(sink);
     return answer(mesh_report);
   }
+  std::optional<InviteRequest> invited;
+  std::optional<InviteId> revoked;
+  std::optional<JoinToken> imported, joined_by;
+  InviteReport invite_report;
+  Result<InviteReport> invite_create(const InviteRequest& request) override {
+    invited = request;
+    return answer(invite_report);
+  }
+  Result<std::vector<InviteReport>> invites() override {
+    return answer(std::vector<InviteReport>{invite_report});
+  }
+  Result<InviteReport> invite_revoke(const InviteId& id) override {
+    revoked = id;
+    return answer(invite_report);
+  }
+  Result<InviteReport> invite_import(const JoinToken& token) override {
+    imported = token;
+    return answer(invite_report);
+  }
+  Result<MeshReport> mesh_join_by_token(const JoinToken& token, const EventSink& sink) override {
+    joined_by = token;
+    tell(sink);
+    return answer(mesh_report);
+  }
   Result<bool> mesh_stop(bool force, const EventSink& sink) override {
     stopped = force;
     tell(sink);

@@ -10,6 +10,7 @@
 #include "api/fake_service.h"
 #include "api/routes.h"
 #include "api/server.h"
+#include "base/nkey.h"
 
 namespace ployz {
 namespace {
@@ -187,6 +188,65 @@ TEST_F(MachineRoutes, WithdrawDestroyAndRtt) {
   const auto rtt = client().machine_rtt();
   ASSERT_TRUE(rtt) << rtt.error().line();
   EXPECT_EQ((*rtt)["pairs"][0], to_json(pair()));
+}
+
+Invite invite() {
+  Invite invite;
+  invite.id = InviteId(std::string(kId));
+  invite.name = "web-1";
+  invite.wireguard_public_key = "of-the-token";
+  invite.nats_public_key = "of-the-token";
+  invite.created_by = MachineId("01arz3ndektsv4rrffq69g5fa1");
+  invite.created_at_ms = 1'700'000'000'000;
+  invite.expires_at_ms = 1'700'003'600'000;
+  return invite;
+}
+
+std::string token() {
+  const std::string key = std::string(43, 'A') + "=";
+  return encode_join_token({"prod", "10.101.0.0/16", InviteId(std::string(kId)), "", 7,
+                            1'700'000'000'000, key, Nkey::from_random({1}).seed(),
+                            {{MachineId(std::string(kId)), "10.101.0.1", key,
+                              Nkey::from_random({2}).public_key(), {"192.0.2.7:51820"}}}});
+}
+
+TEST_F(MachineRoutes, TheTokenIsAnsweredOnceAndNowhereElse) {
+  service_.invite_report = {invite(), "open", "the-token"};
+  const auto created = client().invite_create({"web-1", 60'000});
+  ASSERT_TRUE(created) << created.error().line();
+  EXPECT_EQ((*created)["outcome"], "created");
+  EXPECT_EQ((*created)["token"], "the-token");
+  EXPECT_EQ(service_.invited->name, "web-1");
+  EXPECT_EQ(service_.invited->ttl_ms, 60'000u);
+  EXPECT_FALSE(to_text((*created)["invite"]).contains("of-the-token"));
+  EXPECT_FALSE(to_text((*created)["invite"]).contains("the-token"));
+  const auto listed = client().invites();
+  ASSERT_TRUE(listed) << listed.error().line();
+  EXPECT_EQ((*listed)["invites"][0]["id"], kId);
+  EXPECT_EQ((*listed)["invites"][0]["state"], "open");
+  EXPECT_FALSE(to_text(*listed).contains("the-token"));
+}
+
+TEST_F(MachineRoutes, InvitesAreRevokedImportedAndUsed) {
+  service_.invite_report = {invite(), "revoked"};
+  const auto revoked = client().invite_revoke(kId);
+  ASSERT_TRUE(revoked) << revoked.error().line();
+  EXPECT_EQ((*revoked)["outcome"], "revoked");
+  EXPECT_FALSE(revoked->contains("token"));
+  EXPECT_EQ(service_.revoked->str(), kId);
+  EXPECT_EQ(client().invite_revoke("nonsense").error().code, Code::invalid);
+
+  ASSERT_TRUE(client().invite_import(token()));
+  EXPECT_EQ(encode_join_token(*service_.imported), token());
+  EXPECT_EQ(client().invite_import("ployz1_nonsense").error().code, Code::invalid);
+
+  service_.mesh_report.created = true;
+  const auto joined = client().mesh_join_by_token(token(), listen());
+  ASSERT_TRUE(joined) << joined.error().line();
+  EXPECT_EQ((*joined)["outcome"], "created");
+  EXPECT_EQ(heard_, std::vector<std::string>{"m1 lets it in"});
+  EXPECT_EQ(encode_join_token(*service_.joined_by), token());
+  EXPECT_EQ(client().mesh_join_by_token("", listen()).error().code, Code::invalid);
 }
 
 TEST_F(MachineRoutes, StandbyAndInService) {

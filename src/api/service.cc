@@ -22,6 +22,13 @@ Status ApiService::machine_withdraw(const MachineId&) { return not_here("machine
 Result<MeshReport> ApiService::mesh_join(const JoinBundle&, const EventSink&) {
   return not_here("mesh join");
 }
+Result<InviteReport> ApiService::invite_create(const InviteRequest&) { return not_here("an invite"); }
+Result<std::vector<InviteReport>> ApiService::invites() { return not_here("an invite"); }
+Result<InviteReport> ApiService::invite_revoke(const InviteId&) { return not_here("an invite"); }
+Result<InviteReport> ApiService::invite_import(const JoinToken&) { return not_here("an invite"); }
+Result<MeshReport> ApiService::mesh_join_by_token(const JoinToken&, const EventSink&) {
+  return not_here("mesh join");
+}
 Result<bool> ApiService::mesh_stop(bool, const EventSink&) { return not_here("mesh stop"); }
 Result<bool> ApiService::mesh_start(const EventSink&) { return not_here("mesh start"); }
 Status ApiService::mesh_destroy(bool, const EventSink&) { return not_here("mesh destroy"); }

@@ -18,6 +18,7 @@
 #include "api/types.h"
 #include "base/result.h"
 #include "doctor/finding.h"
+#include "model/join_token.h"
 #include "model/operation.h"
 #include "plan/change_request.h"
 #include "plan/deploy.h"
@@ -102,6 +103,16 @@ class ApiService {
   // a run that was cut off is continued by the same call. `exists`: it belongs to another network.
   [[nodiscard]] virtual Result<MeshReport> mesh_join(const JoinBundle& bundle,
                                                      const EventSink& events);
+  // mesh/invites.h. The answer of `invite_create` has the token: there is no other way to it.
+  [[nodiscard]] virtual Result<InviteReport> invite_create(const InviteRequest& request);
+  [[nodiscard]] virtual Result<std::vector<InviteReport>> invites();
+  [[nodiscard]] virtual Result<InviteReport> invite_revoke(const InviteId& id);
+  // `denied`: the token is of another network.
+  [[nodiscard]] virtual Result<InviteReport> invite_import(const JoinToken& token);
+  // On the joining machine: from asking to be let in up to being a member. Continued, when it was cut
+  // off, by the same call here, and refused by every other machine.
+  [[nodiscard]] virtual Result<MeshReport> mesh_join_by_token(const JoinToken& token,
+                                                              const EventSink& events);
   // This machine's part of its network stops, over restarts too, until mesh_start; true: by this
   // call. `precondition` while it runs instances, unless forced.
   [[nodiscard]] virtual Result<bool> mesh_stop(bool force, const EventSink& events);

@@ -101,6 +101,23 @@ Json to_json(const AdmitRequest& request) {
   return {{"record", to_json(request.record)}, {"name", request.name}};
 }
 
+Json to_json(const InviteRequest& request) {
+  return {{"name", request.name}, {"ttl_ms", request.ttl_ms}};
+}
+
+Json to_json(const InviteReport& report) {
+  const Invite& invite = report.invite;
+  return {{"id", invite.id.str()},
+          {"name", invite.name},
+          {"state", report.state},
+          {"created_by", invite.created_by.str()},
+          {"created_at_ms", invite.created_at_ms},
+          {"expires_at_ms", invite.expires_at_ms},
+          {"machine", invite.user ? Json{{"id", invite.user->machine.str()},
+                                         {"name", invite.user->name}}
+                                  : Json()}};
+}
+
 Json to_json(const RttReport& report) {
   return {{"from", report.from.str()},     {"to", report.to.str()},
           {"median_us", report.median_us}, {"deviation_us", report.deviation_us},
@@ -229,6 +246,12 @@ Result<AdmitRequest> admit_request_from_json(const Json& json) {
     return fail(Code::invalid, "'record.id' is not a machine id");
   TRY(check_dns_label(request.name.empty() ? request.record.name : request.name, "machine name"));
   return request;
+}
+
+Result<InviteRequest> invite_request_from_json(const Json& json) {
+  TRY(only_fields(json, {"name", "ttl_ms"}));
+  return InviteRequest{TRY(get_string_or(json, "name", "")),
+                       TRY(get_uint_or(json, "ttl_ms", kInviteMs))};
 }
 
 Result<ExecRequest> exec_request_from_json(const Json& json) {

@@ -19,6 +19,7 @@
 #include "mesh/removal_report.h"
 #include "mesh/machine_state.h"
 #include "model/admission.h"
+#include "model/invite.h"
 #include "model/commit.h"
 #include "model/machine.h"
 #include "model/names.h"
@@ -81,6 +82,17 @@ struct MachineReport {
 struct AdmitRequest {
   SelfRecord record;
   std::string name;  // instead of the record's; empty: that one
+};
+
+struct InviteRequest {
+  std::string name;  // of the machine that comes; empty: its host name
+  uint64_t ttl_ms = kInviteMs;
+};
+
+struct InviteReport {
+  Invite invite;
+  std::string state;       // describe_state, now
+  std::string token = {};  // of the very call that created it; a secret
 };
 
 // One direction of one pair of machines.
@@ -166,6 +178,9 @@ struct ExecRequest {
 [[nodiscard]] Json to_json(const MeshReport& report);
 [[nodiscard]] Json to_json(const MachineReport& report);
 [[nodiscard]] Json to_json(const AdmitRequest& request);
+[[nodiscard]] Json to_json(const InviteRequest& request);
+// Without keys; the token is no part of it.
+[[nodiscard]] Json to_json(const InviteReport& report);
 [[nodiscard]] Json to_json(const RttReport& report);
 [[nodiscard]] Json to_json(const StateReport& report);
 [[nodiscard]] Json to_json(const DrainReport& report);
@@ -191,6 +206,7 @@ struct ExecRequest {
 // ignored is an operation nobody asked for.
 [[nodiscard]] Result<MeshInitRequest> mesh_init_request_from_json(const Json& json);
 [[nodiscard]] Result<AdmitRequest> admit_request_from_json(const Json& json);
+[[nodiscard]] Result<InviteRequest> invite_request_from_json(const Json& json);
 [[nodiscard]] Result<ExecRequest> exec_request_from_json(const Json& json);
 [[nodiscard]] Result<DistributeRequest> distribute_request_from_json(const Json& json);
 

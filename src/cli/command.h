@@ -16,7 +16,7 @@ namespace ployz::cli {
 
 // What a value names, for completion.
 enum class Names {
-  nothing, file, name_space, machine, operation, instance, context, service, volume
+  nothing, file, name_space, machine, operation, instance, context, service, volume, invite
 };
 
 struct OptionSpec {

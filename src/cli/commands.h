@@ -11,6 +11,7 @@ namespace ployz::cli {
 // Of machine: drain, rm, standby, activate.
 [[nodiscard]] CommandSpec machine_drain_command();
 [[nodiscard]] CommandSpec machine_storage_command();
+[[nodiscard]] CommandSpec machine_invite_command();
 [[nodiscard]] CommandSpec machine_rm_command();
 [[nodiscard]] CommandSpec machine_standby_command();
 [[nodiscard]] CommandSpec machine_activate_command();

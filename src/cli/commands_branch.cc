@@ -1,8 +1,8 @@
 // branch, fork-volume: another namespace, or another volume, that starts from what is there.
-#include <charconv>
 #include <format>
 
 #include "cli/commands.h"
+#include "cli/lifetime.h"
 #include "cli/render.h"
 #include "model/manifest_render.h"
 
@@ -31,29 +31,12 @@ Result<Answer> run_apply(Session& session, const Args& args) {
   return change_answer(session, TRY(branch_request(args)), args.has("dry-run"));
 }
 
-// "15m", "2h"; plain numbers are seconds.
-Result<uint64_t> lifetime_of(const Args& args) {
-  constexpr uint64_t kFallbackMs = 15 * 60'000;
-  if (!args.has("expires-in")) return kFallbackMs;
-  const auto text = args.get("expires-in");
-  uint64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  const std::string_view unit(end, text.data() + text.size());
-  const uint64_t factor = unit.empty() || unit == "s" ? 1000
-                          : unit == "m"               ? 60'000
-                          : unit == "h"               ? 3'600'000
-                                                      : 0;
-  constexpr uint64_t kMostMs = 7ull * 86'400'000;
-  if (error != std::errc() || factor == 0 || number == 0 || number > kMostMs / factor) {
-    return fail(Code::invalid, std::format("--expires-in: '{}' is not a time up to 168h", text),
-                "as in 90s, 15m or 2h");
-  }
-  return number * factor;
-}
+constexpr uint64_t kPreparedMs = 15 * 60'000;
+constexpr uint64_t kMostPreparedMs = 7ull * 86'400'000;
 
 Result<Answer> run_prepare(Session& session, const Args& args) {
   const auto request = TRY(branch_request(args));
-  const uint64_t ttl_ms = TRY(lifetime_of(args));
+  const uint64_t ttl_ms = TRY(lifetime_of(args, "expires-in", kPreparedMs, kMostPreparedMs));
   const auto* client = TRY(session.client());
   Json document = TRY(client->prepare(request, ttl_ms));
   Answer answer;

@@ -77,6 +77,7 @@ std::vector<std::string> names_from_cluster(Session& session, Names names) {
     collect((*client)->namespaces(), "namespaces", member("namespace"));
   if (names == Names::operation) collect((*client)->operations(100), "operations", member("id"));
   if (names == Names::instance) collect((*client)->instances(""), "instances", member("id"));
+  if (names == Names::invite) collect((*client)->invites(), "invites", member("id"));
   if (names == Names::machine)
     collect((*client)->machines(), "machines",
             [](const Json& item) { return text_of(object_of(item, "machine"), "name"); });

@@ -188,6 +188,7 @@ CommandSpec machine_command() {
                     .run = run_inspect},
                    add_command(),
                    init_command(),
+                   machine_invite_command(),
                    machine_rm_command(),
                    machine_drain_command(),
                    machine_storage_command(),

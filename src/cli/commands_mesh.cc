@@ -3,6 +3,7 @@
 
 #include "cli/commands.h"
 #include "cli/render.h"
+#include "cli/token_arg.h"
 #include "model/names.h"
 
 namespace ployz::cli {
@@ -91,10 +92,25 @@ Result<Answer> run_self_record(Session& session, const Args&) {
   return Answer{std::move(record), std::move(text)};
 }
 
+Result<Answer> run_join_by_token(Session& session, const Args& args) {
+  const auto token = TRY(token_of(session, args));
+  Json mesh = TRY(session.change(
+      [&](const ApiClient& client, const EventSink& events) {
+        return client.mesh_join_by_token(token, events);
+      },
+      false));
+  return Answer{mesh, mesh_text(mesh, session.style())};
+}
+
 Result<Answer> run_join(Session& session, const Args& args) {
+  if (has_token(args)) {
+    if (!args.has("bundle-stdin")) return run_join_by_token(session, args);
+    return fail(Code::invalid, "a join token and --bundle-stdin exclude each other", "choose one");
+  }
   if (!args.has("bundle-stdin"))
-    return fail(Code::invalid, "--bundle-stdin is missing: a bundle is what machine add sends",
-                "ployzctl machine add, on a machine of the network");
+    return fail(Code::invalid, "the join token is missing",
+                "on a machine of the network: ployzctl machine invite create; then here: ployzctl "
+                "mesh join --token-stdin");
   const auto text = TRY(session.host().read_stdin(kMaxBundleBytes));
   const Json bundle = TRY(parse_json(text));
   TRY(join_bundle_from_json(bundle));
@@ -136,6 +152,21 @@ Result<Answer> run_destroy(Session& session, const Args& args) {
   return Answer{std::move(document), "this machine belongs to no network\n"};
 }
 
+CommandSpec join_command() {
+  auto options = token_options();
+  options.push_back({"bundle-stdin", 0, "", "what machine add sends to the host it adds"});
+  return {.name = "join",
+          .summary = "This machine joins a network, with a token of machine invite create",
+          .description =
+              "Asks one of the network's machines to be let in, joins overlay and control plane, "
+              "and returns when it is\nactive there. A token is good for one machine: repeated on "
+              "this one, the command goes on where it was cut\noff; on any other it is refused.",
+          .examples = {"cat token | ployzctl mesh join --token-stdin",
+                       "ployzctl mesh join --token-file /run/token"},
+          .options = std::move(options),
+          .run = run_join};
+}
+
 }  // namespace
 
 CommandSpec mesh_command() {
@@ -159,13 +190,7 @@ CommandSpec mesh_command() {
                         .description = "Its keys are made when there are none; they stay here.",
                         .examples = {"ployzctl mesh self-record --json"},
                         .run = run_self_record},
-                       {.name = "join",
-                        .summary = "Join the network that admitted this machine",
-                        .description = "machine add runs this on the host it adds. Repeating it "
-                                       "goes on where it was cut off.",
-                        .examples = {"cat bundle.json | ployzctl mesh join --bundle-stdin"},
-                        .options = {{"bundle-stdin", 0, "", "read the admission from stdin"}},
-                        .run = run_join},
+                       join_command(),
                        {.name = "stop",
                         .summary = "Stop this machine's part of the network, tunnel included",
                         .description = "Until mesh start, over restarts too. Refused while it runs "
