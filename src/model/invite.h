@@ -1,5 +1,5 @@
 // An invite: one machine may come into the network by it, without anybody going there over ssh
-// (docs/adr/0014). The record of the store's bucket `invites`, beside the admissions, and what is
+// (docs/adr/0015). The record of the store's bucket `invites`, beside the admissions, and what is
 // public of it; the secret halves of its keys are in the token alone (model/join_token.h).
 #pragma once
 

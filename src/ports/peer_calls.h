@@ -50,6 +50,7 @@ struct MirrorReach {
 [[nodiscard]] Json to_json(const MirrorReach& reach);
 // As below.
 [[nodiscard]] Result<MirrorReach> mirror_reach_from_json(const Json& json);
+
 // "join", with a SelfRecord (model/admission.h): the holder of an invite, who signs with its key and
 // under its id, asks to come in. A JoinBundle. It alone needs the store, and members may not ask it.
 // Repeated by the same machine: answered anew; by another one: `denied`.
