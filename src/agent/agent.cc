@@ -83,7 +83,7 @@ Result<Json> Agent::handle(const std::string& command, const Json& request) {
   if (command == "dataset_offer") {
     return agent.offer_dataset(TRY(dataset_offer_request_from_json(request)));
   }
-  if (command == "ping") return Json{{"machine", agent.config.self.id.str()}};
+  if (command == "ping") return Json{{"machine", agent.config.self.id.str()}, {"protocol", kRpcVersion}};
   return fail(Code::unsupported, "agent: unknown command '" + command + "'",
               "the machines run different versions of Ployz");
 }

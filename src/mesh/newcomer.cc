@@ -1,30 +1,13 @@
 #include "mesh/newcomer.h"
 
 #include <algorithm>
-#include <charconv>
 #include <format>
-#include <optional>
-#include <utility>
 
 #include "base/ulid.h"
+#include "model/release.h"
 
 namespace ployz {
 namespace {
-
-using MajorMinor = std::pair<unsigned, unsigned>;
-
-std::optional<MajorMinor> major_minor(std::string_view version) {
-  MajorMinor parsed;
-  const char* const end = version.data() + version.size();
-  const auto major = std::from_chars(version.data(), end, parsed.first);
-  if (major.ec != std::errc{} || major.ptr == end || *major.ptr != '.') return std::nullopt;
-  const auto minor = std::from_chars(major.ptr + 1, end, parsed.second);
-  if (minor.ec != std::errc{}) return std::nullopt;
-  if (minor.ptr != end && *minor.ptr != '.' && *minor.ptr != '-' && *minor.ptr != '+') {
-    return std::nullopt;
-  }
-  return parsed;
-}
 
 bool is_base64(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '+' ||
@@ -92,9 +75,9 @@ Status check_clock_skew(uint64_t theirs_ms, uint64_t ours_ms, uint64_t transfer_
 }
 
 Status check_version_fits(std::string_view theirs, std::string_view ours) {
-  const auto other = major_minor(theirs);
-  const auto own = major_minor(ours);
-  if (other && own && *other == *own) return {};
+  const auto other = parse_release(theirs);
+  const auto own = parse_release(ours);
+  if (other && own && same_minor(*other, *own)) return {};
   if (!other || !own) {
     return fail(Code::precondition,
                 std::format("'{}' is not a version that can be compared with {}", theirs, ours));

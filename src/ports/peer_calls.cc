@@ -7,6 +7,7 @@ Json to_json(const PeerHello& hello) {
           {"network", hello.network},
           {"epoch", hello.epoch},
           {"version", hello.version},
+          {"protocol", hello.protocol},
           {"connected", hello.connected}};
 }
 
@@ -17,6 +18,7 @@ Result<PeerHello> peer_hello_from_json(const Json& json) {
   hello.epoch = TRY(get_uint(json, "epoch"));
   hello.version = TRY(get_string(json, "version"));
   hello.connected = TRY(get_bool(json, "connected"));
+  hello.protocol = TRY(get_uint_or(json, "protocol", 1));
   if (hello.machine.empty()) return fail(Code::invalid, "field 'machine' is empty");
   TRY(check_dns_label(hello.network, "network name"));
   return hello;

@@ -26,6 +26,7 @@ struct PeerHello {
   uint64_t epoch = 0;  // of the store, as that machine knows it
   std::string version;
   bool connected = false;  // its daemon to its machine's NATS, whether or not the store is behind
+  uint64_t protocol = 1;   // kRpcVersion there; who does not say is of version 1
   bool operator==(const PeerHello&) const = default;
 };
 

@@ -9,12 +9,17 @@ TEST(PeerCalls, AHelloIsReadStrictly) {
   const PeerHello hello{MachineId("m1"), "lab", 3, "1.0", true};
   const Json json = to_json(hello);
   EXPECT_EQ(to_text(json),
-            R"({"connected":true,"epoch":3,"machine":"m1","network":"lab","version":"1.0"})");
+            R"({"connected":true,"epoch":3,"machine":"m1","network":"lab","protocol":1,)"
+            R"("version":"1.0"})");
   EXPECT_EQ(peer_hello_from_json(json), hello);
   Json newer = json;
   newer["mood"] = "good";
   EXPECT_EQ(peer_hello_from_json(newer), hello);
-  for (const auto& [key, value] : json.items()) {
+  // As a machine of before 0.2 says it.
+  Json older = json;
+  older.erase("protocol");
+  EXPECT_EQ(peer_hello_from_json(older), hello);
+  for (const auto& [key, value] : older.items()) {
     Json missing = json;
     missing.erase(key);
     const auto read = peer_hello_from_json(missing);

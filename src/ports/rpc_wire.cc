@@ -13,6 +13,15 @@ bool is_token(std::string_view text) {
   });
 }
 
+bool understood(uint64_t version) {
+  return version >= kOldestRpcVersion && version <= kRpcVersion;
+}
+
+std::string versions() {
+  return kOldestRpcVersion == kRpcVersion ? std::format("{}", kRpcVersion)
+                                          : std::format("{} to {}", kOldestRpcVersion, kRpcVersion);
+}
+
 std::unexpected<Error> corrupt() {
   return fail(Code::corrupt, "a machine's reply does not parse", {}, Effect::unknown);
 }
@@ -38,11 +47,11 @@ std::string encode_request(const Json& body) {
 Result<Json> decode_request(std::string_view bytes) {
   Json request = TRY(parse_json(bytes));
   const uint64_t version = TRY(get_uint(request, "version"));
-  if (version != kRpcVersion) {
-    return fail(
-        Code::unsupported,
-        std::format("a request of version {}; this machine speaks {}", version, kRpcVersion),
-        "update the older of the two machines");
+  if (!understood(version)) {
+    return fail(Code::unsupported,
+                std::format("a request of protocol version {}; this machine understands {}", version,
+                            versions()),
+                "update the older of the two: ployzctl machine update");
   }
   const auto body = request.find("body");
   if (body == request.end()) return fail(Code::invalid, "field 'body' is missing");
@@ -61,7 +70,14 @@ std::string encode_reply(const Result<Json>& reply) {
 
 Result<Json> decode_reply(std::string_view bytes) {
   auto reply = parse_json(bytes);
-  if (!reply || get_uint(*reply, "version").value_or(0) != kRpcVersion) return corrupt();
+  const auto version = reply ? get_uint(*reply, "version") : Result<uint64_t>(0);
+  if (!version || *version == 0) return corrupt();
+  if (!understood(*version)) {
+    return fail(Code::unsupported,
+                std::format("a reply of protocol version {}; this machine understands {}", *version,
+                            versions()),
+                "update the older of the two: ployzctl machine update", Effect::unknown);
+  }
   if (const auto error = reply->find("error"); error != reply->end()) {
     return fail(error_from_json(*error));
   }

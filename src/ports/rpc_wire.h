@@ -20,11 +20,12 @@ namespace ployz::rpc_wire {
 [[nodiscard]] std::string subject_prefix(const MachineId& machine, Target target);
 
 [[nodiscard]] std::string encode_request(const Json& body);
-// `invalid`: does not parse; `unsupported`: of another version.
+// `invalid`: does not parse; `unsupported`: of a version outside kOldestRpcVersion to kRpcVersion.
 [[nodiscard]] Result<Json> decode_request(std::string_view bytes);
 
 [[nodiscard]] std::string encode_reply(const Result<Json>& reply);
-// The handler's value or error; `corrupt`, effect unknown, when it does not parse.
+// The handler's value or error; `corrupt`, effect unknown, when it does not parse; `unsupported`,
+// effect unknown, when it is of a version that this build does not understand.
 [[nodiscard]] Result<Json> decode_reply(std::string_view bytes);
 
 }  // namespace ployz::rpc_wire

@@ -25,13 +25,26 @@ TEST(RpcWire, RoundTrips) {
   EXPECT_EQ(decode_reply(encode_reply(fail(error))).error(), error);
 }
 
+// What a machine of a later version sends is refused with a word that tells what to do.
+TEST(RpcWire, ALaterProtocolIsNoGarbage) {
+  const auto request = decode_request(R"({"version":2,"body":{}})");
+  ASSERT_FALSE(request);
+  EXPECT_EQ(request.error().code, Code::unsupported);
+  EXPECT_EQ(request.error().message,
+            "a request of protocol version 2; this machine understands 1");
+  EXPECT_TRUE(request.error().hint.contains("machine update")) << request.error().hint;
+  const auto reply = decode_reply(R"({"version":2,"ok":1})");
+  ASSERT_FALSE(reply);
+  EXPECT_EQ(reply.error().code, Code::unsupported);
+  EXPECT_EQ(reply.error().effect, Effect::unknown);
+}
+
 TEST(RpcWire, RefusesGarbage) {
   EXPECT_EQ(decode_request("nonsense").error().code, Code::invalid);
   EXPECT_EQ(decode_request("[]").error().code, Code::invalid);
   EXPECT_EQ(decode_request(R"({"version":1})").error().code, Code::invalid);
-  EXPECT_EQ(decode_request(R"({"version":2,"body":{}})").error().code, Code::unsupported);
   for (const std::string_view bytes :
-       {"", "[]", "{}", R"({"version":1})", R"({"version":2,"ok":1})",
+       {"", "[]", "{}", R"({"version":1})", R"({"version":0,"ok":1})", R"({"version":"1","ok":1})",
         R"({"version":1,"error":{}})", R"({"version":1,"error":3})"}) {
     const auto reply = decode_reply(bytes);
     ASSERT_FALSE(reply) << bytes;

@@ -69,7 +69,7 @@ class Router {
   // - "step" DrainRoutes: `unavailable` while the newest commit is not served here yet.
   // - "step" AwaitRoutes: see the action; `unavailable` only when the gateway itself is away.
   // - "flip": `timeout`, effect none, after kFlipWait; the message says what is missing.
-  // - "ping": {"version", "serving"}.
+  // - "ping": {"version", "protocol", "serving"}.
   // - "status": a RouterStatus (ports/router_status.h).
   [[nodiscard]] Result<Json> handle(const std::string& command, const Json& request);
 

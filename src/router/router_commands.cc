@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/version.h"
+#include "ports/machine_rpc.h"
 #include "router/router_impl.h"
 
 namespace ployz {
@@ -22,7 +23,9 @@ uint64_t sequence_in(const std::map<NamespaceName, uint64_t>& sequences,
 
 Result<Json> Router::Impl::ping() {
   const Lock lock(mutex_);
-  return Json{{"version", version()}, {"serving", may_apply_ && !pending()}};
+  return Json{{"version", version()},
+              {"protocol", kRpcVersion},
+              {"serving", may_apply_ && !pending()}};
 }
 
 Result<Json> Router::Impl::status() {
