@@ -5,6 +5,7 @@
 #include "base/patience.h"
 #include "doctor/diagnose.h"
 #include "mesh/machine_removal.h"
+#include "mesh/machine_update.h"
 #include "mesh/store_transfer.h"
 #include "node.h"
 
@@ -30,6 +31,10 @@ class Backend : public ApiService {
   Result<RecoveryReport> storage_recover(const RecoverRequest& request,
                                          const EventSink& events) override;
   Result<StoreReport> storage_promote(const StoreRequest& request, const EventSink& events,
+                                      std::stop_token cancel) override;
+  Result<Package> package_take(const ByteSource& bytes, const std::string& sha256,
+                               bool keep) override;
+  Result<UpdateReport> machine_update(const UpdateRequest& request, const EventSink& events,
                                       std::stop_token cancel) override;
   Result<DrainReport> machine_drain_preview(const std::string& machine) override;
   Result<DrainReport> machine_drain(const std::string& machine, const EventSink& events,
@@ -92,6 +97,7 @@ class Backend : public ApiService {
   [[nodiscard]] Result<std::vector<Located>> locate(const LogsRequest& request);
 
   [[nodiscard]] MachineRemoval removal_of(Member& member);
+  [[nodiscard]] MachineUpdate update_of(Member& member);
   [[nodiscard]] StoreTransfer store_transfer_of(Member& member);
   [[nodiscard]] Progress progress_to(const EventSink& events);
 

@@ -1,4 +1,4 @@
-// What an operator does with a machine that is a member: standby, activate, drain, rm, and whether it
+// What an operator does with a machine that is a member: standby, activate, drain, rm, update, and whether it
 // holds the store.
 #include "backend.h"
 #include "mesh/machine_drain.h"
@@ -61,6 +61,24 @@ Result<StoreReport> Backend::storage_promote(const StoreRequest& request, const 
                                              std::stop_token cancel) {
   const auto member = TRY(node_.member());
   return store_transfer_of(*member).run(request, events, std::move(cancel));
+}
+
+MachineUpdate Backend::update_of(Member& member) {
+  const LocalDrivers& drivers = node_.drivers();
+  return MachineUpdate({member.identity().machine.id},
+                       {member.records(), member.rpc(), member.peers(), drivers.clock,
+                        drivers.entropy});
+}
+
+Result<Package> Backend::package_take(const ByteSource& bytes, const std::string& sha256,
+                                      bool keep) {
+  return TRY(node_.member())->updates().packages().take(bytes, sha256, keep);
+}
+
+Result<UpdateReport> Backend::machine_update(const UpdateRequest& request, const EventSink& events,
+                                             std::stop_token cancel) {
+  const auto member = TRY(node_.member());
+  return update_of(*member).run(request, events, std::move(cancel));
 }
 
 Result<DrainReport> Backend::machine_drain_preview(const std::string& machine) {

@@ -18,7 +18,8 @@ Result<Operation> Backend::operation(const OperationId& id) {
   member->admissions().tell_outcomes(one);
   Operation& operation = one.front();
   // It has no lease: whether it runs, the daemon knows that works on it.
-  const bool of_machines = operation.kind == kMachineRm || operation.kind == kStorePromote;
+  const bool of_machines = operation.kind == kMachineRm || operation.kind == kStorePromote ||
+                           operation.kind == kMachineUpdate;
   if (of_machines && operation.outcome == Outcome::running) {
     operation.outcome = Outcome::interrupted;
   }
@@ -31,6 +32,7 @@ Result<Operation> Backend::resume(const OperationId& id, const EventSink& events
   const std::string kind = TRY(member->engine().operation(id)).kind;
   if (kind == kMachineAdd) return member->admissions().resume(id, events, std::move(cancel));
   if (kind == kMachineRm) return removal_of(*member).resume(id, events, std::move(cancel));
+  if (kind == kMachineUpdate) return update_of(*member).resume(id, events, std::move(cancel));
   if (kind == kStorePromote) return store_transfer_of(*member).settle(id);
   return member->engine().resume(id, events, std::move(cancel));
 }
@@ -40,6 +42,7 @@ Result<Operation> Backend::abort(const OperationId& id, const EventSink& events)
   const std::string kind = TRY(member->engine().operation(id)).kind;
   if (kind == kMachineAdd) return member->admissions().abort(id);
   if (kind == kMachineRm) return removal_of(*member).abort(id);
+  if (kind == kMachineUpdate) return update_of(*member).abort(id);
   if (kind == kStorePromote) return store_transfer_of(*member).settle(id);
   return member->engine().abort(id, events);
 }

@@ -8,6 +8,7 @@
 #include "agent/stream_commands.h"
 #include "base/files.h"
 #include "base/version.h"
+#include "components.h"
 #include "drivers/nats/commit_log.h"
 #include "drivers/nats/connection.h"
 #include "drivers/nats/key_value.h"
@@ -73,7 +74,9 @@ class NatsMember final : public Member {
         store_(paths, {*connection_, rpc_, peers_, drivers.units, drivers.clock,
                        [this] { return this->identity(); },
                        [this] { return last_seen_.members(); }}),
-        copy_(identity_.machine.id, paths, *connection_, drivers.clock) {}
+        copy_(identity_.machine.id, paths, *connection_, drivers.clock),
+        updates_(paths, config.socket,
+                 {drivers.units, *transfers_, [this] { return problems(); }}) {}
 
   Status serve() {
     if (identity().mirrors) copy_.keep(identity().store.epoch);
@@ -83,6 +86,9 @@ class NatsMember final : public Member {
                                 if (auto done = streams_.handle(command, request)) return *done;
                                 if (command == kCheckup) return to_json(checkup());
                                 if (StoreHost::knows(command)) return store_.handle(command, request);
+                                if (UpdateHost::knows(command)) {
+                                  return updates_.handle(command, request);
+                                }
                                 if (command == kLeave) return leave(request);
                                 return MeshAgent::knows(command) ? mesh_.handle(command, request)
                                                                  : agent_.handle(command, request);
@@ -125,6 +131,7 @@ class NatsMember final : public Member {
   Transfers& transfers() override { return *transfers_; }
   Admissions& admissions() override { return admissions_; }
   Invites& invites() override { return invites_; }
+  UpdateHost& updates() override { return updates_; }
   Checkup checkup() override {
     Volumes* const volumes = drivers_.storage.volumes();
     const Identity now = identity();
@@ -137,6 +144,16 @@ class NatsMember final : public Member {
   }
 
  private:
+  std::vector<std::string> problems() {
+    std::vector<ComponentReport> parts = components_of(*this, drivers_);
+    parts.push_back(containers_component(drivers_));
+    std::vector<std::string> lines;
+    for (const ComponentReport& part : parts) {
+      if (!part.healthy) lines.push_back(std::format("{}: {}", part.name, part.detail));
+    }
+    return lines;
+  }
+
   Result<Json> leave(const Json& request) {
     TRY(drivers_.leave(TRY(leave_request_from_json(request))));
     return Json::object();
@@ -147,9 +164,10 @@ class NatsMember final : public Member {
   Result<Json> answer_peer(const std::string& command) {
     if (command == kPeerHello) {
       return to_json(PeerHello{identity_.machine.id, identity_.network, identity().store.epoch,
-                               std::string(version()), connection_->connected()});
+                               std::string(version()), connection_->connected(), kRpcVersion});
     }
     if (command == kStoreMirror) return to_json(mirror());
+    if (command == kUpdateState) return to_json(TRY(updates_.state()));
     if (command == kStorePlace) return to_json(identity().store);
     return fail(Code::unsupported,
                 std::format("machine {} does not answer '{}' on its peer port",
@@ -223,6 +241,7 @@ class NatsMember final : public Member {
   MeshAgent mesh_;
   StoreHost store_;
   StoreCopy copy_;
+  UpdateHost updates_;
   std::unique_ptr<Subscription> service_;  // last: their handlers end before what they use
   std::unique_ptr<Subscription> peer_service_;
 };

@@ -24,6 +24,7 @@
 #include "ports/units.h"
 #include "storage.h"
 #include "store_host.h"
+#include "update_host.h"
 
 namespace ployz {
 
@@ -78,6 +79,7 @@ class Member {
   [[nodiscard]] virtual Invites& invites() = 0;
   // What this machine says of itself, as its agent answers it to others.
   [[nodiscard]] virtual Checkup checkup() = 0;
+  [[nodiscard]] virtual UpdateHost& updates() = 0;
 };
 
 [[nodiscard]] ClusterConfig cluster_config(const Config& config);

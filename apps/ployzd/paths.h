@@ -22,6 +22,9 @@ struct Paths {
   [[nodiscard]] std::filesystem::path roster() const { return data / "agent/roster.json"; }
   // Archives of images while they are sent to other machines; files without names.
   [[nodiscard]] std::filesystem::path image_spool() const { return data / "agent/spool"; }
+  // Packages of Ployz, and where the updater is told and tells (packaging/update names both).
+  [[nodiscard]] std::filesystem::path packages() const { return data / "packages"; }
+  [[nodiscard]] std::filesystem::path update() const { return data / "update"; }
   // Of the server of an epoch of the store (unit::nats).
   [[nodiscard]] std::filesystem::path nats_config(uint64_t epoch) const {
     return data / (epoch % 2 == 1 ? "nats/nats.conf" : "nats/nats-b.conf");
@@ -58,6 +61,7 @@ inline constexpr auto kWireguard = "ployz-wireguard.service";
 inline constexpr auto kRouter = "ployz-router.service";
 inline constexpr auto kPool = "ployz-pool.service";
 inline constexpr auto kDaemon = "ployzd.service";
+inline constexpr auto kUpdate = "ployz-update.service";
 inline constexpr auto kDocker = "docker.service";
 }  // namespace unit
 

@@ -309,6 +309,24 @@ Result<Json> ApiClient::storage_promote(const Json& request, const EventSink& ev
   return change(json_request("/v1/storage/promote", request), events);
 }
 
+Result<Json> ApiClient::package_take(const ByteSource& bytes, std::string_view sha256, bool keep,
+                                     std::stop_token stop) const {
+  const auto request = request_of(
+      "POST", std::format("/v1/packages?sha256={}&keep={}", escaped(sha256), keep));
+  HttpExchange exchange;
+  exchange.read_body = bytes;
+  exchange.stop = std::move(stop);
+  auto response = http_.exchange(request, exchange);
+  if (!response) return fail(explain(std::move(response).error()));
+  if (!response->ok()) return fail(error_of(*response));
+  return parse_json(response->body);
+}
+
+Result<Json> ApiClient::machine_update(const UpdateRequest& request,
+                                       const EventSink& events) const {
+  return change(json_request("/v1/machines/update", to_json(request)), events);
+}
+
 Result<Json> ApiClient::machine_removal_preview(const RemovalRequest& request) const {
   return get(removal_target(request));
 }

@@ -79,6 +79,11 @@ class ApiClient {
   [[nodiscard]] Result<Json> machine_in_service(std::string_view machine, bool preview) const;
   [[nodiscard]] Result<Json> storage_recover(bool preview, bool yes, const EventSink& events) const;
   [[nodiscard]] Result<Json> storage_promote(const Json& request, const EventSink& events) const;
+  // With `keep` false the machine only says what it is.
+  [[nodiscard]] Result<Json> package_take(const ByteSource& bytes, std::string_view sha256,
+                                          bool keep, std::stop_token stop) const;
+  [[nodiscard]] Result<Json> machine_update(const UpdateRequest& request,
+                                            const EventSink& events) const;
   [[nodiscard]] Result<Json> machine_drain_preview(std::string_view machine) const;
   [[nodiscard]] Result<Json> machine_drain(std::string_view machine, const EventSink& events) const;
   [[nodiscard]] Result<Json> machine_removal_preview(const RemovalRequest& request) const;

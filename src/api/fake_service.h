@@ -149,6 +149,29 @@ class FakeService : public ApiService {
     tell(sink);
     return answer(store_report);
   }
+  std::string package;  // the bytes that arrived
+  bool package_kept = false;
+  Result<Package> package_take(const ByteSource& bytes, const std::string& sha256,
+                               bool keep) override {
+    char piece[4096];
+    while (const size_t got = TRY(bytes(piece))) package.append(piece, got);
+    package_kept = keep;
+    return Package{"0.2.0", "amd64", sha256, package.size()};
+  }
+  std::vector<UpdateRequest> updates;
+  UpdateReport update_report;
+  std::vector<Error> update_errors;  // of the first calls
+  Result<UpdateReport> machine_update(const UpdateRequest& request, const EventSink& sink,
+                                      std::stop_token) override {
+    updates.push_back(request);
+    tell(sink);
+    if (!update_errors.empty()) {
+      Error error = update_errors.front();
+      update_errors.erase(update_errors.begin());
+      return fail(std::move(error));
+    }
+    return answer(update_report);
+  }
   std::optional<std::string> drained;
   DrainReport drain_report;
   Result<DrainReport> machine_drain_preview(const std::string&) override {

@@ -1,5 +1,6 @@
 // The routes by which machines enter and leave a network: wire goldens, and client against server
 // over a real socket.
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -10,6 +11,7 @@
 #include "api/fake_service.h"
 #include "api/routes.h"
 #include "api/server.h"
+#include "base/digest.h"
 #include "base/nkey.h"
 
 namespace ployz {
@@ -77,6 +79,20 @@ DoctorReport examination() {
             ""}}};
 }
 
+UpdateReport half_updated() {
+  UpdateReport report;
+  report.operation = OperationId("01op");
+  report.version = "0.2.0";
+  report.outcome = Outcome::failed;
+  const Error error{Code::precondition, Effect::none, "it is of version 0.1.0 again", "look", {}};
+  report.machines = {
+      {MachineId("01m3"), "m3", "0.1.0", "0.2.0", MachineUpdated::Fate::updated, {}},
+      {MachineId("01m2"), "m2", "0.1.0", "0.2.0", MachineUpdated::Fate::back, error},
+      {MachineId("01m1"), "m1", "0.1.0", "0.2.0", MachineUpdated::Fate::waiting, {}}};
+  report.error = error;
+  return report;
+}
+
 void expect_golden(const std::string& name, const Json& json) {
   const std::filesystem::path path = "src/api/testdata/" + name + ".json";
   const std::string text = json.dump(2) + "\n";
@@ -94,6 +110,8 @@ TEST(MachineTypes, Goldens) {
   expect_golden("machine_report_silent", to_json(silent()));
   expect_golden("rtt_report", to_json(pair()));
   expect_golden("doctor_report", to_json(examination()));
+  expect_golden("update_request", to_json(UpdateRequest{"0.2.0", {"m2"}, false, ""}));
+  expect_golden("update_report", to_json(half_updated()));
 }
 
 TEST(MachineTypes, AdmitRequestIsReadStrictly) {
@@ -313,6 +331,41 @@ TEST_F(MachineRoutes, Removal) {
   ASSERT_TRUE(service_.removal);
   EXPECT_EQ(service_.removal->machine, "m1");
   EXPECT_TRUE(service_.removal->force && service_.removal->yes && !service_.removal->keep_data);
+}
+
+TEST_F(MachineRoutes, APackageArrivesInPieces) {
+  const std::string bytes(100'000, 'x');
+  size_t at = 0;
+  const ByteSource pieces = [&](std::span<char> into) -> Result<size_t> {
+    const size_t size = std::min(into.size(), bytes.size() - at);
+    std::ranges::copy(bytes.substr(at, size), into.begin());
+    at += size;
+    return size;
+  };
+  const auto taken = client().package_take(pieces, sha256_digest(bytes), true, {});
+  ASSERT_TRUE(taken) << taken.error().line();
+  EXPECT_EQ(service_.package, bytes);
+  EXPECT_TRUE(service_.package_kept);
+  EXPECT_EQ((*taken)["version"], "0.2.0");
+  EXPECT_EQ((*taken)["size_bytes"], 100'000);
+  const auto none = client().package_take(pieces, "sha256:short", false, {});
+  ASSERT_FALSE(none);
+  EXPECT_EQ(none.error().code, Code::invalid);
+}
+
+TEST_F(MachineRoutes, Update) {
+  UpdateReport& report = service_.update_report;
+  report = half_updated();
+  const auto done = client().machine_update({"0.2.0", {"m2"}, false, ""}, listen());
+  ASSERT_TRUE(done) << done.error().line();
+  EXPECT_EQ(*done, to_json(report));
+  EXPECT_EQ((*done)["machines"][1]["outcome"], "back");
+  ASSERT_EQ(service_.updates.size(), 1u);
+  EXPECT_EQ(service_.updates[0].machines, std::vector<std::string>{"m2"});
+  EXPECT_EQ(heard_, std::vector<std::string>{"m1 lets it in"});
+  report.preview = true;
+  EXPECT_EQ((*client().machine_update({"0.2.0", {}, true, "amd64"}, listen()))["outcome"], "preview");
+  EXPECT_EQ(service_.updates[1].architecture, "amd64");
 }
 
 TEST_F(MachineRoutes, ErrorsOfTheServiceArriveWhole) {

@@ -20,6 +20,8 @@ constexpr ApiRoute kRoutes[] = {
     {"POST", "/v1/machines/*/drain", false, handlers::machine_drain},
     {"POST", "/v1/storage/promote", false, handlers::storage_promote},
     {"POST", "/v1/storage/recover", false, handlers::storage_recover},
+    {"POST", "/v1/machines/update", false, handlers::machine_update},
+    {"POST", "/v1/packages", true, handlers::package_take},
     {"GET", "/v1/machines/*/removal", false, handlers::machine_removal_preview},
     {"POST", "/v1/machines/*/removal", false, handlers::machine_remove},
     {"POST", "/v1/mesh/join", false, handlers::mesh_join},

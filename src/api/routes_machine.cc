@@ -118,6 +118,15 @@ Status storage_recover(RouteContext& c) {
   });
 }
 
+Status machine_update(RouteContext& c) {
+  auto request = TRY(update_request_from_json(TRY(parse_json(c.request.body))));
+  return run_call(c,
+                  [&service = c.service, request = std::move(request)](
+                      const EventSink& events, std::stop_token cancel) -> Result<Json> {
+                    return to_json(TRY(service.machine_update(request, events, cancel)));
+                  });
+}
+
 Status machine_removal_preview(RouteContext& c) {
   const auto request = TRY(removal_request_of(c));
   c.response.reply(200, to_json(TRY(c.service.machine_removal_preview(request))));

@@ -16,6 +16,17 @@ Status image_load(RouteContext& c) {
   return {};
 }
 
+// Query: sha256; keep (default true).
+Status package_take(RouteContext& c) {
+  const auto sha256 = query_text(c.request, "sha256");
+  if (!is_sha256_digest(sha256))
+    return fail(Code::invalid, "query parameter 'sha256' is not a digest (sha256:…)");
+  const bool keep = TRY(query_bool(c.request, "keep", true));
+  if (!c.request.stream) return fail(Code::invalid, "the request has no body");
+  c.response.reply(200, to_json(TRY(c.service.package_take(c.request.stream, sha256, keep))));
+  return {};
+}
+
 Status logs(RouteContext& c) {
   LogsRequest request;
   request.instance = InstanceId(query_text(c.request, "instance"));

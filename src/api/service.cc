@@ -39,6 +39,13 @@ Result<StoreReport> ApiService::storage_promote(const StoreRequest&, const Event
 Result<RecoveryReport> ApiService::storage_recover(const RecoverRequest&, const EventSink&) {
   return not_here("machine storage recover");
 }
+Result<Package> ApiService::package_take(const ByteSource&, const std::string&, bool) {
+  return not_here("machine update");
+}
+Result<UpdateReport> ApiService::machine_update(const UpdateRequest&, const EventSink&,
+                                                std::stop_token) {
+  return not_here("machine update");
+}
 Result<StateReport> ApiService::machine_standby(const StandbyRequest&) {
   return not_here("machine standby");
 }

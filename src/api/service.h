@@ -69,6 +69,15 @@ class ApiService {
   [[nodiscard]] virtual Result<StoreReport> storage_promote(const StoreRequest& request,
                                                             const EventSink& events,
                                                             std::stop_token cancel);
+  // Keeps a package of Ployz that arrives with this digest on this machine, for machine_update; with
+  // `keep` false only says what it is. `corrupt`: another digest; `invalid`: no package of Ployz;
+  // `exists`: another one of the version that is installed here.
+  [[nodiscard]] virtual Result<Package> package_take(const ByteSource& bytes,
+                                                     const std::string& sha256, bool keep);
+  // mesh/machine_update.h.
+  [[nodiscard]] virtual Result<UpdateReport> machine_update(const UpdateRequest& request,
+                                                            const EventSink& events,
+                                                            std::stop_token cancel);
   // mesh/machine_removal.h.
   [[nodiscard]] virtual Result<RemovalReport> machine_removal_preview(
       const RemovalRequest& request);

@@ -15,6 +15,7 @@
 #include "mesh/drain_report.h"
 #include "mesh/store_recovery.h"
 #include "mesh/store_report.h"
+#include "mesh/update_report.h"
 #include "mesh/removal.h"
 #include "mesh/removal_report.h"
 #include "mesh/machine_state.h"
@@ -188,6 +189,9 @@ struct ExecRequest {
 [[nodiscard]] Json to_json(const StoreRequest& request);
 [[nodiscard]] Json to_json(const RecoveryReport& report);
 [[nodiscard]] Result<StoreRequest> store_request_from_json(const Json& json);
+[[nodiscard]] Json to_json(const UpdateReport& report);
+[[nodiscard]] Json to_json(const UpdateRequest& request);
+[[nodiscard]] Result<UpdateRequest> update_request_from_json(const Json& json);
 [[nodiscard]] Json to_json(const RemovalReport& report);
 [[nodiscard]] Json to_json(const EndpointReport& report);
 [[nodiscard]] Json to_json(const NamespaceReport& report);

@@ -124,6 +124,37 @@ Result<StoreRequest> store_request_from_json(const Json& json) {
                       TRY(get_bool_or(json, "preview", false))};
 }
 
+Json to_json(const UpdateReport& report) {
+  Json machines = Json::array();
+  for (const MachineUpdated& step : report.machines) {
+    Json json{{"machine", step.machine.str()},
+              {"machine_name", step.name},
+              {"from", step.from},
+              {"to", step.to},
+              {"outcome", to_string(step.fate)}};
+    if (step.error) json["error"] = error_to_json(*step.error);
+    machines.push_back(std::move(json));
+  }
+  return {{"outcome", report.preview ? "preview" : std::string(to_string(report.outcome))},
+          {"version", report.version},
+          {"operation", report.operation.str()},
+          {"machines", std::move(machines)},
+          {"error", report.error ? error_to_json(*report.error) : Json()}};
+}
+
+Json to_json(const UpdateRequest& request) {
+  return {{"version", request.version},
+          {"machines", request.machines},
+          {"preview", request.preview},
+          {"architecture", request.architecture}};
+}
+
+Result<UpdateRequest> update_request_from_json(const Json& json) {
+  return UpdateRequest{TRY(get_string(json, "version")), TRY(get_strings(json, "machines")),
+                       TRY(get_bool_or(json, "preview", false)),
+                       TRY(get_string_or(json, "architecture", ""))};
+}
+
 Json to_json(const DrainReport& report) {
   return {{"outcome", to_string(report.end)},
           {"machine", to_json(report.machine)},

@@ -21,6 +21,7 @@ class TestHost final : public CliHost {
   std::string out, err, input;
   size_t columns = 0;
   bool root = true;
+  int pauses = 0;
   std::vector<std::vector<std::string>> ran;
   std::function<Finished(const Command&)> on_run;
   // Instead: sees stdin too, and may fail. From several threads.
@@ -49,6 +50,7 @@ class TestHost final : public CliHost {
   size_t width() override { return columns; }
   uint64_t now_ms() override { return 1'700'000'100'000; }
   bool is_root() override { return root; }
+  void pause(std::chrono::milliseconds) override { ++pauses; }
   Result<Finished> run(const Command& command, const RunOptions& options) override {
     {
       const std::lock_guard lock(mutex_);

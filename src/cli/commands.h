@@ -8,10 +8,11 @@ namespace ployz::cli {
 [[nodiscard]] CommandSpec daemon_command();
 [[nodiscard]] CommandSpec mesh_command();
 [[nodiscard]] CommandSpec machine_command();
-// Of machine: drain, rm, standby, activate.
+// Of machine: drain, storage, update, rm, standby, activate.
 [[nodiscard]] CommandSpec machine_drain_command();
 [[nodiscard]] CommandSpec machine_storage_command();
 [[nodiscard]] CommandSpec machine_invite_command();
+[[nodiscard]] CommandSpec machine_update_command();
 [[nodiscard]] CommandSpec machine_rm_command();
 [[nodiscard]] CommandSpec machine_standby_command();
 [[nodiscard]] CommandSpec machine_activate_command();

@@ -39,7 +39,8 @@ Result<Answer> run_ls(Session& session, const Args&) {
                reachable && number_of(report, "round_trip_us") > 0
                    ? format_microseconds(number_of(report, "round_trip_us"))
                    : "-",
-               text_of(machine, "version"), flag_of(machine, "stores") ? "yes" : "no",
+               text_of(reachable ? object_of(report, "facts") : machine, "version"),
+               flag_of(machine, "stores") ? "yes" : "no",
                reachable
                    ? std::format("{}", list_of(object_of(report, "facts"), "instances").size())
                    : "?"});
@@ -65,7 +66,7 @@ Result<Answer> run_inspect(Session& session, const Args& args) {
                        {"overlay address", text_of(machine, "overlay_address")},
                        {"tunnel", tunnel_text(report)},
                        {"stores the control plane", flag_of(machine, "stores") ? "yes" : "no"},
-                       {"version", text_of(machine, "version")},
+                       {"version", text_of(known ? facts : machine, "version")},
                        {"memory free", fact(format_bytes(number_of(facts, "memory_free_bytes")))},
                        {"disk free", fact(format_bytes(number_of(facts, "disk_free_bytes")))},
                        {"router answers", fact(flag_of(facts, "router_answers") ? "yes" : "no")},
@@ -192,6 +193,7 @@ CommandSpec machine_command() {
                    machine_rm_command(),
                    machine_drain_command(),
                    machine_storage_command(),
+                   machine_update_command(),
                    machine_standby_command(),
                    machine_activate_command(),
                    {.name = "rtt",

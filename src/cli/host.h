@@ -2,6 +2,7 @@
 // terminal, an engine or a home directory.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -29,6 +30,8 @@ class CliHost {
   [[nodiscard]] virtual size_t width() = 0;
   [[nodiscard]] virtual uint64_t now_ms() = 0;
   [[nodiscard]] virtual bool is_root() = 0;
+  // Before something is asked again, a bounded number of times.
+  virtual void pause(std::chrono::milliseconds duration) = 0;
   // As ployz::run.
   [[nodiscard]] virtual Result<Finished> run(const Command& command, const RunOptions& options) = 0;
   // With our own terminal; returns its exit code.

@@ -42,7 +42,7 @@ class Parser {
       else
         TRY(short_options(std::string_view(word).substr(1)));
     }
-    if (!out_.help && !out_.args.has("version")) TRY(complete());
+    if (!out_.help && !out_.wants_version()) TRY(complete());
     return std::move(out_);
   }
 

@@ -17,6 +17,10 @@ struct Invocation {
 
   [[nodiscard]] const CommandSpec& command() const { return *path.back(); }
   [[nodiscard]] std::string full_name() const;  // "ployzctl op show"
+  // --version, where that is no option of the command's own.
+  [[nodiscard]] bool wants_version() const {
+    return args.has("version") && command().option("version") == nullptr;
+  }
 };
 
 // `invalid` for unknown commands and flags (with the nearest one in the hint), missing or surplus

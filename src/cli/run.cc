@@ -39,7 +39,7 @@ void print(CliHost& host, const Answer& answer, bool json) {
 
 Result<int> run_words(CliHost& host, const std::vector<std::string>& words) {
   const auto invocation = TRY(parse(command_tree(), words));
-  if (invocation.args.has("version")) {
+  if (invocation.wants_version()) {
     Answer answer{{{"version", version()}}, std::format("ployzctl {}\n", version())};
     print(host, answer, wants_json(host, words));
     return 0;

@@ -72,6 +72,9 @@ class SystemHost final : public CliHost {
         duration_cast<milliseconds>(system_clock::now().time_since_epoch()).count());
   }
   bool is_root() override { return ::geteuid() == 0; }
+  void pause(std::chrono::milliseconds duration) override {
+    std::this_thread::sleep_for(duration);
+  }
   Result<Finished> run(const Command& command, const RunOptions& options) override {
     return ployz::run(command, options);
   }

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "doctor/findings.h"
+#include "model/release.h"
 
 namespace ployz::doctor {
 namespace {
@@ -17,11 +18,16 @@ void look_at_versions(const ClusterView& view, Findings& findings) {
   }
   if (machines_of.size() < 2) return;
   std::string text;
+  std::pair<Release, std::string> newest;
   for (const auto& [version, names] : machines_of) {
     text += std::format("{}{} on {}", text.empty() ? "" : "; ", version, names);
+    if (auto release = parse_release(version)) {
+      newest = std::max(newest, std::pair(*std::move(release), version));
+    }
   }
   findings.anywhere(Severity::warning, "version", "the machines run different versions: " + text,
-                    "ployzctl machine ls");
+                    newest.second.empty() ? "ployzctl machine ls"
+                                          : "ployzctl machine update --version " + newest.second);
 }
 
 void look_at_operations(const ClusterView& view, Findings& findings) {

@@ -237,7 +237,8 @@ TEST_F(Diagnose, Versions) {
   expect(Severity::warning, "version", "m2", "its router is of version 0.9, its daemon of 1.0",
          "systemctl restart ployz-router", "m2");
   facts(1).version = "0.9";
-  expect(Severity::warning, "version", "", "0.9 on m2; 1.0 on m1", "ployzctl machine ls", "");
+  expect(Severity::warning, "version", "", "0.9 on m2; 1.0 on m1",
+         "ployzctl machine update --version 1.0", "");
 }
 
 TEST_F(Diagnose, WhatTheRouterServes) {
