@@ -81,7 +81,7 @@ TEST_F(CliTest, MachineUpdateGoesOnWithTheNextDaemon) {
   EXPECT_TRUE(host_.err.contains("being replaced; waiting")) << host_.err;
   // What failed before it began is not tried again.
   service_.update_errors = {{Code::unavailable, Effect::none, "machine m2: no answer", "", {}}};
-  EXPECT_EQ(run({"machine", "update", "--version", "0.2.0"}), 1);
+  EXPECT_EQ(run({"machine", "update", "--version", "0.2.0"}), 3);
   EXPECT_EQ(service_.updates.size(), 4u);
 }
 

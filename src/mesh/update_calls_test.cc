@@ -40,7 +40,7 @@ TEST(UpdateCalls, WhatALaterMachineAddsIsIgnoredAndWhatIsMissingIsNamed) {
   Json state = to_json(UpdateState{"0.1.0", "0.1.0", "amd64", false, {}, {}});
   state["mood"] = "good";
   EXPECT_TRUE(update_state_from_json(state));
-  for (const char* key : {"version", "installed", "architecture", "updating", "problems"}) {
+  for (const char* key : {"version", "installed", "architecture", "updating"}) {
     Json missing = state;
     missing.erase(key);
     const auto read = update_state_from_json(missing);
