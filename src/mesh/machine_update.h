@@ -1,5 +1,5 @@
 // Brings another version of Ployz to machines: `machine update`. One at a time, and none after one on
-// which the new version is not healthy. Any daemon can coordinate; docs/adr/0014.
+// which the new version is not healthy. Any daemon can coordinate; docs/adr/0016.
 //
 //   plan      every member says which version it has and how it is             (update_plan.h)
 //   send      the package goes to each machine that lacks it, verified by hash

@@ -1,6 +1,6 @@
 // The version of a Ployz: "0.2.1", or with something behind it, "0.2.1-rc1". Which versions may be in
 // one network at a time is decided by major and minor alone: machines that are one minor apart work
-// together (docs/adr/0014), patches and what follows them may differ.
+// together (docs/adr/0016), patches and what follows them may differ.
 #pragma once
 
 #include <compare>

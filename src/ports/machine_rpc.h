@@ -20,7 +20,7 @@ namespace ployz {
 // Raised when a request or reply means something else than before; a new command or a new optional
 // field is no reason. A build understands the versions from kOldestRpcVersion on: one minor version of
 // Ployz raises kRpcVersion, and none before the next but one raises kOldestRpcVersion to it, so that
-// machines one minor apart work together (docs/adr/0014).
+// machines one minor apart work together (docs/adr/0016).
 inline constexpr int kRpcVersion = 1;
 inline constexpr int kOldestRpcVersion = 1;
 
