@@ -138,6 +138,11 @@ void Operators::settle_removals() {
     remove_the_dead(world_.random, false);
     const auto unfinished = unfinished_of(world_.store, kMachineRm);
     if (unfinished && unfinished->empty() && !world_.has_ghosts()) return;
+    // One that could not end as long as the dead were members.
+    for (const JournaledOperation& found : *unfinished) {
+      SimMachine* victim = world_.machine(machine_of(found.operation, kMachineRm));
+      if (!victim->dead()) run_removal(*victim, {victim->self().name, false, false, true}, {});
+    }
     world_.scheduler.sleep_ns(kRemovalPauseNs);
   }
   world_.trace.violation("a removal by force does not come to an end");
