@@ -29,13 +29,6 @@ Result<Machine> machine_of(const SelfRecord& record, const std::string& name,
   return machine;
 }
 
-Result<uint64_t> read_epoch(KeyValue& records) {
-  const auto record = TRY(records.get(Bucket::meta, kStoreEpochKey));
-  const auto epoch = record ? parse_json(record->value) : Result<Json>(Json());
-  if (epoch && epoch->is_number_unsigned()) return epoch->get<uint64_t>();
-  return fail(Code::corrupt, "the store does not say its epoch");
-}
-
 Error canceled() { return {Code::canceled, Effect::none, "canceled", "", {}}; }
 
 }  // namespace
@@ -96,7 +89,7 @@ Result<JoinBundle> Admissions::let_in(Attempt& attempt, const SelfRecord& record
   const uint64_t now_ms = ports_.clock.wall_ms();
   JoinBundle bundle;
   bundle.network = network;
-  bundle.epoch = TRY(read_epoch(ports_.records));
+  bundle.epoch = TRY(read_store_epoch(ports_.records));
   bundle.admission = {TRY(machine_of(record, name, subnet, now_ms)), attempt.addition.id(),
                       now_ms + kAdmissionMs};
   if (cancel.stop_requested()) return fail(canceled());

@@ -17,7 +17,7 @@ constexpr auto kNew = "0.1.1";
 
 // Machines that keep packages and are updated by the next question but one. Over the peer port they
 // answer the same.
-class Machines final : public MachineRpc {
+class Machines final : public testing::SerialRpc {
  public:
   struct One {
     UpdateState state{kOld, kOld, "amd64", false, {}, {}};
@@ -53,15 +53,6 @@ class Machines final : public MachineRpc {
     }
     TRY(install(one, TRY(update_install_from_json(request))));
     return Json::object();
-  }
-  std::vector<Result<Json>> call_all(const std::vector<Call>& calls,
-                                     std::chrono::milliseconds timeout) override {
-    std::vector<Result<Json>> answers;
-    for (const Call& each : calls) answers.push_back(call(each.to, each.request, timeout));
-    return answers;
-  }
-  Result<std::unique_ptr<Subscription>> serve(const MachineId&, Target, Handler) override {
-    return fail(Code::unsupported, "not in this test");
   }
 
  private:

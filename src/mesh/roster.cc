@@ -71,6 +71,13 @@ bool keeps_mirrors(const std::vector<Machine>& machines, const MachineId& self,
   return std::ranges::contains(others, self, [](const Machine* machine) { return machine->id; });
 }
 
+Result<uint64_t> read_store_epoch(KeyValue& records) {
+  const auto record = TRY(records.get(Bucket::meta, kStoreEpochKey));
+  const auto epoch = record ? parse_json(record->value) : Result<Json>(Json());
+  if (epoch && epoch->is_number_unsigned()) return epoch->get<uint64_t>();
+  return fail(Code::corrupt, "the store does not say its epoch");
+}
+
 Result<Roster> read_roster(KeyValue& records) {
   Roster roster;
   // Admissions first: one that becomes a member meanwhile is then in both lists, never in neither.

@@ -57,6 +57,9 @@ struct Roster {
 [[nodiscard]] bool keeps_mirrors(const std::vector<Machine>& machines, const MachineId& self,
                                  const StoreEpoch& store);
 
+// Of the store, as it says itself. `corrupt`: it does not.
+[[nodiscard]] Result<uint64_t> read_store_epoch(KeyValue& records);
+
 // Records that do not parse are left out: they must not cut off the others.
 [[nodiscard]] Result<Roster> read_roster(KeyValue& records);
 

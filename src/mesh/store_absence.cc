@@ -47,8 +47,9 @@ Error explain_absence(Error error, const StoreEpoch& store, const std::vector<Ma
       copies == 1 ? std::format(": machine {}, which holds the store, does not answer", missing.front())
                   : std::format(": of the {} machines that hold the store {} {} not answer, and {} have to",
                                 copies, listed(missing, "and"), one ? "does" : "do", needed);
-  error.hint = std::format("bring {} back, and everything goes on by itself; what runs goes on without",
-                           listed(missing, "or"));
+  error.hint = std::format("bring {} back, and everything goes on by itself; what runs goes on without{}",
+                           listed(missing, "or"),
+                           missing.size() == copies ? "; gone for good: ployzctl machine storage recover" : "");
   return error;
 }
 

@@ -30,9 +30,11 @@ TEST(StoreAbsence, NamesWhoIsMissing) {
   EXPECT_EQ(two.message, "the store cannot be reached: of the 3 machines that hold the store m2 and "
                          "m3 do not answer, and 2 have to");
   EXPECT_TRUE(two.hint.starts_with("bring m2 or m3 back")) << two.hint;
+  EXPECT_FALSE(two.hint.contains("recover")) << two.hint;  // one of them lives
   const Error one = explained(held_by({2}), {machine(1).id, machine(3).id});
   EXPECT_EQ(one.message,
             "the store cannot be reached: machine m2, which holds the store, does not answer");
+  EXPECT_TRUE(one.hint.ends_with("machine storage recover")) << one.hint;
   EXPECT_EQ(one.code, Code::unavailable);
   // Nobody here knows its name any more.
   EXPECT_TRUE(explained(held_by({7}), {}).message.contains("machine id-7"));

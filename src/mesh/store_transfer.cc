@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <format>
 
-#include "base/ulid.h"
+#include "engine/session.h"
 #include "mesh/store_decision.h"
 
 namespace ployz {
@@ -29,13 +29,6 @@ std::string secret_of(Entropy& entropy) {
 std::string name_of(const Roster& roster, const MachineId& id) {
   const Machine* machine = roster.machine(id);
   return machine ? machine->name : id.str();
-}
-
-Result<uint64_t> read_epoch(KeyValue& records) {
-  const auto record = TRY(records.get(Bucket::meta, kStoreEpochKey));
-  const auto epoch = record ? parse_json(record->value) : Result<Json>(Json());
-  if (epoch && epoch->is_number_unsigned()) return epoch->get<uint64_t>();
-  return fail(Code::corrupt, "the store does not say its epoch");
 }
 
 Status asked(const Result<Json>& answer) {
@@ -184,7 +177,7 @@ void StoreTransfer::await_machines(Work& work) {
 
 Operation StoreTransfer::operation_of(const StoreReport& report) {
   Operation operation;
-  operation.id = OperationId(SeededIds(ports_.clock.wall_ms(), ports_.entropy.next_u64()).next());
+  operation.id = OperationId(new_ulid(ports_.clock, ports_.entropy));
   operation.kind = kStorePromote;
   operation.plan.kind = kStorePromote;
   operation.coordinator = self_;
@@ -217,7 +210,7 @@ Result<StoreReport> StoreTransfer::run(const StoreRequest& request, const Events
                                        std::stop_token cancel) {
   Work work{TRY(read_roster(ports_.records)), {}, {}, events, {},
             Journal(ports_.records, ports_.clock)};
-  const uint64_t epoch = TRY(read_epoch(ports_.records));
+  const uint64_t epoch = TRY(read_store_epoch(ports_.records));
   StoreReport& report = work.report;
   report.preview = request.preview;
   report.before = store_of(work.roster.machines, epoch);
@@ -268,7 +261,7 @@ Result<StoreReport> StoreTransfer::move(Work& work, const std::stop_token& cance
 // operation is given up where it may still be under way.
 Result<bool> StoreTransfer::has_moved(const Operation& operation, uint64_t epoch) {
   const Roster roster = TRY(read_roster(ports_.records));
-  const StoreEpoch now = store_of(roster.machines, TRY(read_epoch(ports_.records)));
+  const StoreEpoch now = store_of(roster.machines, TRY(read_store_epoch(ports_.records)));
   if (now.epoch >= epoch) {
     // Another operation may have made that epoch. Stores of before this was recorded do not say.
     const auto maker = TRY(maker_of(ports_.records, epoch));

@@ -13,7 +13,7 @@ using testing::Cluster;
 using testing::test_machine;
 
 // Machines that say yes; who is to say something else is told. Holding the store is one of them.
-class Machines final : public MachineRpc {
+class Machines final : public testing::SerialRpc {
  public:
   explicit Machines(KeyValue& records) : records_(records) {}
 
@@ -39,15 +39,6 @@ class Machines final : public MachineRpc {
     if (to.command == kStoreCopy) return to_json(CopiedStore{7, 700});
     if (to.command == kStoreCommit || to.command == kStoreAbort) return decide(to.command, request);
     return Json::object();
-  }
-  std::vector<Result<Json>> call_all(const std::vector<Call>& calls,
-                                     std::chrono::milliseconds timeout) override {
-    std::vector<Result<Json>> answers;
-    for (const Call& each : calls) answers.push_back(call(each.to, each.request, timeout));
-    return answers;
-  }
-  Result<std::unique_ptr<Subscription>> serve(const MachineId&, Target, Handler) override {
-    return fail(Code::unsupported, "not in this test");
   }
 
  private:

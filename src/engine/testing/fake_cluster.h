@@ -15,6 +15,7 @@
 #include "base/ulid.h"
 #include "engine/engine.h"
 #include "engine/testing/fake_store.h"
+#include "engine/testing/serial_rpc.h"
 #include "plan/testing/world.h"
 #include "ports/step_request.h"
 
@@ -53,7 +54,7 @@ class InlineExecutor final : public Executor {
 };
 
 // Every machine of the network behind one MachineRpc.
-class MemoryMachines final : public MachineRpc {
+class MemoryMachines final : public SerialRpc {
  public:
   std::map<MachineId, MachineFacts> machines;
   std::set<MachineId> silent;
@@ -71,15 +72,6 @@ class MemoryMachines final : public MachineRpc {
   Result<Json> call(const RpcAddress& to, const Json& request, std::chrono::milliseconds) override {
     const Json answer = TRY(answer_to(to, TRY(parse_json(to_text(request)))));
     return parse_json(to_text(answer));
-  }
-  std::vector<Result<Json>> call_all(const std::vector<Call>& calls,
-                                     std::chrono::milliseconds timeout) override {
-    std::vector<Result<Json>> answers;
-    for (const Call& one : calls) answers.push_back(call(one.to, one.request, timeout));
-    return answers;
-  }
-  Result<std::unique_ptr<Subscription>> serve(const MachineId&, Target, Handler) override {
-    return fail(Code::unsupported, "not in this fake");
   }
 
   // Running containers by machine: "web web" for two of the service web.
