@@ -14,6 +14,8 @@ namespace {
 constexpr uint64_t kFollowMs = 30'000;
 constexpr auto kAskAgain = std::chrono::milliseconds(200);
 constexpr auto kPing = std::chrono::milliseconds(2000);
+// Then it is asked again, as long as a step may take.
+constexpr auto kAnswer = std::chrono::milliseconds(10'000);
 constexpr int kDecisionTries = 5;
 
 // What people read of it in the journal, and what settle() reads the epoch from.
@@ -59,13 +61,35 @@ Status StoreTransfer::ask_all(const std::vector<StoreMember>& members, std::stri
   for (const StoreMember& member : members) {
     calls.push_back({{member.machine, Target::agent, std::string(command)}, request});
   }
-  const auto answers = ports_.rpc.call_all(calls, kStoreStep);
-  for (size_t i = 0; i < answers.size(); ++i) {
-    if (answers[i]) continue;
-    Error error = answers[i].error();
-    return fail(std::move(error).with("machine", members[i].machine.str()));
+  const uint64_t until = ports_.clock.steady_ms() + static_cast<uint64_t>(kStoreStep.count());
+  while (true) {
+    const auto answers = ports_.rpc.call_all(calls, kAnswer);
+    std::vector<MachineRpc::Call> late;
+    for (size_t i = 0; i < answers.size(); ++i) {
+      if (answers[i]) continue;
+      Error error = answers[i].error();
+      if (error.code != Code::timeout || ports_.clock.steady_ms() >= until) {
+        return fail(std::move(error).with("machine", calls[i].to.machine.str()));
+      }
+      late.push_back(calls[i]);
+    }
+    if (late.empty()) return {};
+    calls = std::move(late);
+    ports_.clock.sleep_for(kAskAgain, {});
   }
-  return {};
+}
+
+// What may be asked twice (not the copy): an answer is lost when a server takes a configuration over.
+Result<Json> StoreTransfer::ask(const MachineId& machine, std::string_view command,
+                                const Json& request, std::chrono::milliseconds limit) {
+  const uint64_t until = ports_.clock.steady_ms() + static_cast<uint64_t>(limit.count());
+  while (true) {
+    auto answer = ports_.rpc.call({machine, Target::agent, std::string(command)}, request, kAnswer);
+    if (answer || answer.error().code != Code::timeout || ports_.clock.steady_ms() >= until) {
+      return answer;
+    }
+    ports_.clock.sleep_for(kAskAgain, {});
+  }
 }
 
 // Who copies. Where the store is already, a copy need not travel.
@@ -84,8 +108,7 @@ Status StoreTransfer::prepare(Work& work) {
   call.secret = secret_of(ports_.entropy);
   Status prepared = ask_all(call.next.members, kStorePrepare, to_json(call));
   if (prepared) {
-    return asked(ports_.rpc.call({first_of(work), Target::agent, std::string(kStoreForm)},
-                                 to_json(work.call), kStoreForming + kStoreStep));
+    return asked(ask(first_of(work), kStoreForm, to_json(work.call), kStoreForming + kStoreStep));
   }
   Error error = std::move(prepared).error();
   for (const Context& entry : error.context) {
@@ -100,8 +123,7 @@ Status StoreTransfer::copy(Work& work) {
   // Any of those that hold it can; of several one may be away.
   Result<Json> frozen = fail(Code::unavailable, "nobody who holds the store answers");
   for (const StoreMember& member : work.report.before.members) {
-    frozen = ports_.rpc.call({member.machine, Target::agent, std::string(kStoreFreeze)},
-                             to_json(work.call), kStoreStep);
+    frozen = ask(member.machine, kStoreFreeze, to_json(work.call), kStoreStep);
     if (frozen || frozen.error().code != Code::unavailable) break;
   }
   if (!frozen) return fail(std::move(frozen).error());
@@ -139,8 +161,7 @@ Result<Decision> StoreTransfer::decide(Work& work, std::string_view command) {
   Result<Decision> decision = fail(Code::unavailable, "nobody who holds the store answers");
   for (int attempt = 0; attempt < kDecisionTries; ++attempt) {
     for (const StoreMember& member : work.report.before.members) {
-      const auto answer = ports_.rpc.call({member.machine, Target::agent, std::string(command)},
-                                          to_json(work.call), kStoreStep);
+      const auto answer = ask(member.machine, command, to_json(work.call), kStoreStep);
       decision = answer ? decision_from_json(*answer) : Result<Decision>(fail(answer.error()));
       if (decision) return decision;
     }

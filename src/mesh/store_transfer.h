@@ -76,6 +76,8 @@ class StoreTransfer {
   void await_machines(Work& work);
   [[nodiscard]] Status ask_all(const std::vector<StoreMember>& members, std::string_view command,
                                const Json& request);
+  [[nodiscard]] Result<Json> ask(const MachineId& machine, std::string_view command,
+                                 const Json& request, std::chrono::milliseconds limit);
   void note(const Work& work, Phase phase, std::string text);
 
   const MachineId self_;

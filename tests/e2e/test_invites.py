@@ -230,7 +230,8 @@ def test_a_join_that_dies_is_continued_by_the_same_command_and_by_no_other_machi
             raise AssertionError(f"it never said {line}: {process.communicate()}")
         host.kill("ployzd")
         process.communicate(timeout=LIMIT_S)
-        assert process.returncode != 0
+        # After the last it may have been told already that all is well.
+        assert process.returncode != 0 or line == DIES_AT[-1]
         host.wait(lambda: host.ctl("status").code == 0, "ployzd to answer")
     other = new_host("f")
     refused = other.join(token)

@@ -45,7 +45,7 @@ def copied(machine, epoch, since_ms):
 def comparable(store):
     """Without what every new store says of itself, and who is at work just now."""
     records = {key: value for key, value in store["records"].items()
-               if key != "meta/epoch" and not key.startswith("leases/")}
+               if not key.startswith(("meta/epoch", "leases/"))}
     for key, value in records.items():
         if key.startswith("machines/"):
             machine = json.loads(value)
