@@ -9,6 +9,7 @@ import random
 import threading
 import time
 
+from data import ALL
 from lab import web
 from store_moves import IMAGE, Writer, holders
 
@@ -56,7 +57,7 @@ def next_move(cluster, rng):
 
 
 def unfinished(machine):
-    listed = machine.ctl("op", "ls", "--limit", "20")
+    listed = machine.ctl("op", "ls", *ALL)
     assert listed.code == 0, listed
     return [op["id"] for op in listed.json["operations"]
             if op["outcome"] in ("running", "interrupted") and op["kind"] == "storage_promote"]
