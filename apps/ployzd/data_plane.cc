@@ -80,8 +80,15 @@ Status start_services(const Identity& identity, const Config& config, const Path
 
 Status point_router(const Identity& identity, const Config& config, const Paths& paths,
                     const LocalDrivers& drivers) {
-  if (!TRY(write_router(identity, config, paths))) return {};
-  return drivers.units.restart(unit::kRouter);
+  // There from before its file changes until it has read it: a death of this daemon in between would leave
+  // it at a store that is over, and nobody would notice.
+  const std::filesystem::path pending = paths.router_pending();
+  std::error_code error;
+  const bool cut_off = std::filesystem::exists(pending, error);
+  if (!cut_off) TRY(write_file(pending, "", 0600));
+  const bool changed = TRY(write_router(identity, config, paths));
+  if (changed || cut_off) TRY(drivers.units.restart(unit::kRouter));
+  return remove_file(pending);
 }
 
 Status await_router(Member& member, Clock& clock) {

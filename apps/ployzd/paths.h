@@ -40,6 +40,8 @@ struct Paths {
   // Copies of streams on their way from one store to the next.
   [[nodiscard]] std::filesystem::path store_copies() const { return data / "nats/copies"; }
   [[nodiscard]] std::filesystem::path router_config() const { return data / "router/router.json"; }
+  // There while the router has not read that file yet.
+  [[nodiscard]] std::filesystem::path router_pending() const { return data / "router/router.pending"; }
   [[nodiscard]] std::filesystem::path gateway() const { return data / "haproxy"; }
   [[nodiscard]] std::filesystem::path dns() const { return data / "knot"; }
   // The default storage pool, and where it is mounted.
