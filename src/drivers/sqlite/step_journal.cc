@@ -12,13 +12,16 @@ using sqlite::Database;
 using sqlite::Statement;
 
 constexpr int kSchemaVersion = 1;
+// At once: a daemon that dies in the middle finds it whole or not at all.
 constexpr const char* kSchema = R"(
-  CREATE TABLE steps (operation TEXT NOT NULL, step TEXT NOT NULL, verb INTEGER NOT NULL,
+  BEGIN IMMEDIATE;
+  CREATE TABLE IF NOT EXISTS steps (operation TEXT NOT NULL, step TEXT NOT NULL, verb INTEGER NOT NULL,
                       result TEXT NOT NULL, at_ms INTEGER NOT NULL,
                       PRIMARY KEY (operation, step, verb)) WITHOUT ROWID;
-  CREATE TABLE attempts (operation TEXT PRIMARY KEY, attempt INTEGER NOT NULL,
+  CREATE TABLE IF NOT EXISTS attempts (operation TEXT PRIMARY KEY, attempt INTEGER NOT NULL,
                          at_ms INTEGER NOT NULL) WITHOUT ROWID;
   PRAGMA user_version = 1;
+  COMMIT;
 )";
 
 class SqliteStepJournal final : public StepJournal {
