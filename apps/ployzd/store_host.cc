@@ -56,27 +56,6 @@ std::filesystem::path made_for_file(const Paths& paths, uint64_t epoch) {
 
 }  // namespace
 
-bool StoreHost::knows(std::string_view command) {
-  return is_store_call(command) || command == "store_epoch";
-}
-
-Result<Json> StoreHost::handle(const std::string& command, const Json& request) {
-  if (command == "store_epoch") return Json{{"epoch", ports_.identity().store.epoch}};
-  const StoreCall call = TRY(store_call_from_json(request));
-  const auto done = [](const Status& status) -> Result<Json> {
-    if (!status) return fail(status.error());
-    return Json::object();
-  };
-  if (command == kStoreForm) return done(form(call));  // changes nothing here, and takes its time
-  const std::scoped_lock lock(changing_);
-  if (command == kStorePrepare) return done(prepare(call));
-  if (command == kStoreDiscard) return done(discard(call));
-  if (command == kStoreFreeze) return done(freeze(call));
-  if (command == kStoreCopy) return to_json(TRY(copy(call)));
-  if (command == kStoreCommit) return to_json(TRY(decide(call, TransferState::committed)));
-  return to_json(TRY(decide(call, TransferState::aborted)));
-}
-
 Identity StoreHost::identity_in(const StoreEpoch& next) const {
   Identity identity = ports_.identity();
   identity.store = next;

@@ -18,7 +18,7 @@
 #include "drivers/nats/key_value.h"
 #include "identity.h"
 #include "mesh/roster_file.h"
-#include "mesh/store_calls.h"
+#include "mesh/store_steps.h"
 #include "mesh/store_recovery.h"
 #include "ports/peer_calls.h"
 #include "paths.h"
@@ -28,7 +28,7 @@
 
 namespace ployz {
 
-class StoreHost {
+class StoreHost final : public StoreSteps {
  public:
   struct Ports {
     NatsConnection& connection;  // of this machine's daemon, to the store in force
@@ -44,7 +44,7 @@ class StoreHost {
   using Switch = std::function<Status(const StoreEpoch&)>;
 
   StoreHost(Paths paths, Ports ports) : paths_(std::move(paths)), ports_(std::move(ports)) {}
-  ~StoreHost();
+  ~StoreHost() override;
 
   // From now on what is decided is followed, on a thread of its own.
   void follow(Switch go_over);
@@ -58,18 +58,16 @@ class StoreHost {
   // Restores the store from this machine's copy and goes over to it (mesh/store_recovery.h has decided
   // that). Repeated after a failure it begins anew.
   [[nodiscard]] Result<RestoredStore> recover(const StoreEpoch& next, const StoreReach& missing);
-  // The commands of store_calls.h, and "store_epoch".
-  [[nodiscard]] static bool knows(std::string_view command);
-  [[nodiscard]] Result<Json> handle(const std::string& command, const Json& request);
 
  private:
-  [[nodiscard]] Status prepare(const StoreCall& call);
+  uint64_t epoch() const override { return ports_.identity().store.epoch; }
+  Status prepare(const StoreCall& call) override;
+  Status form(const StoreCall& call) override;
+  Status discard(const StoreCall& call) override;
+  Status freeze(const StoreCall& call) override;
+  Result<CopiedStore> copy(const StoreCall& call) override;
+  Result<Decision> decide(const StoreCall& call, TransferState wanted) override;
   [[nodiscard]] Status start_empty(const StoreCall& call);
-  [[nodiscard]] Status form(const StoreCall& call);
-  [[nodiscard]] Status discard(const StoreCall& call);
-  [[nodiscard]] Status freeze(const StoreCall& call);
-  [[nodiscard]] Result<CopiedStore> copy(const StoreCall& call);
-  [[nodiscard]] Result<Decision> decide(const StoreCall& call, TransferState wanted);
 
   // The identity of this machine once `next` is in force.
   [[nodiscard]] Identity identity_in(const StoreEpoch& next) const;
@@ -102,7 +100,6 @@ class StoreHost {
   const Paths paths_;
   const Ports ports_;
   std::atomic<bool> recovering_ = false;
-  std::mutex changing_;  // one step at a time
   uint64_t frozen_at_ms_ = 0;  // steady; guarded by changing_
   std::optional<StoredTransfer> enforced_;  // guarded by changing_
   Switch go_over_;

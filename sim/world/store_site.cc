@@ -12,25 +12,7 @@ constexpr std::chrono::milliseconds kAgreed{45'000};
 constexpr auto kRetry = std::chrono::milliseconds(1000);
 constexpr auto kPing = std::chrono::milliseconds(1500);
 
-Result<Json> done(const Status& status) {
-  if (!status) return fail(status.error());
-  return Json::object();
-}
-
 }  // namespace
-
-Result<Json> StoreSite::handle(const std::string& command, const Json& request) {
-  if (command == "store_epoch") return Json{{"epoch", parts_.disk.followed.epoch}};
-  const StoreCall call = TRY(store_call_from_json(request));
-  if (command == kStoreForm) return done(form(call));
-  const std::scoped_lock lock(changing_);
-  if (command == kStorePrepare) return done(prepare(call));
-  if (command == kStoreDiscard) return done(discard(call));
-  if (command == kStoreFreeze) return done(freeze(call));
-  if (command == kStoreCopy) return to_json(TRY(copy(call)));
-  if (command == kStoreCommit) return to_json(TRY(decide(call, TransferState::committed)));
-  return to_json(TRY(decide(call, TransferState::aborted)));
-}
 
 Status StoreSite::step(std::string_view what) {
   const Fate fate = parts_.hook.enter(what, self_.name, Kind::local);

@@ -9,7 +9,7 @@
 #include <stop_token>
 #include <thread>
 
-#include "mesh/store_calls.h"
+#include "mesh/store_steps.h"
 #include "ports/machine_rpc.h"
 #include "sim/world/mutant_transfers.h"
 #include "sim/world/stores.h"
@@ -28,7 +28,7 @@ struct StoreDisk {
 };
 
 // Of one life of a machine's daemon.
-class StoreSite {
+class StoreSite final : public StoreSteps {
  public:
   struct Parts {
     SimHook& hook;
@@ -47,23 +47,20 @@ class StoreSite {
 
   // From now on what is decided is followed.
   void follow();
-  [[nodiscard]] static bool knows(std::string_view command) {
-    return is_store_call(command) || command == "store_epoch";
-  }
-  [[nodiscard]] Result<Json> handle(const std::string& command, const Json& request);
   // Its copy became the store.
   [[nodiscard]] Status recovered(const StoreEpoch& next) { return go_over(next); }
   // kStorePlace, of the peer port.
   [[nodiscard]] Json place() const { return to_json(parts_.disk.followed); }
 
  private:
-  [[nodiscard]] Status prepare(const StoreCall& call);
-  [[nodiscard]] Status discard(const StoreCall& call);
-  [[nodiscard]] Status form(const StoreCall& call);
-  [[nodiscard]] Status freeze(const StoreCall& call);
-  [[nodiscard]] Result<CopiedStore> copy(const StoreCall& call);
+  uint64_t epoch() const override { return parts_.disk.followed.epoch; }
+  Status prepare(const StoreCall& call) override;
+  Status discard(const StoreCall& call) override;
+  Status form(const StoreCall& call) override;
+  Status freeze(const StoreCall& call) override;
+  Result<CopiedStore> copy(const StoreCall& call) override;
+  Result<Decision> decide(const StoreCall& call, TransferState wanted) override;
   [[nodiscard]] Status copy_stream(FakeStore& to, StreamName stream, CopiedStore& copied);
-  [[nodiscard]] Result<Decision> decide(const StoreCall& call, TransferState wanted);
   [[nodiscard]] Status look();
   [[nodiscard]] Status ask_peers();
   [[nodiscard]] Status settle(const StoredTransfer& newest);
@@ -91,7 +88,6 @@ class StoreSite {
   Clock& clock_;
   Random random_;
   const Parts parts_;
-  std::mutex changing_;  // one step at a time
   std::optional<StoredTransfer> enforced_;  // guarded by changing_
   std::jthread follower_;
 };
