@@ -55,41 +55,45 @@ void StoreTransfer::note(const Work& work, Phase phase, std::string text) {
                std::move(text)});
 }
 
+// An answer is lost when a server takes a configuration over in that moment.
+std::vector<Result<Json>> StoreTransfer::ask(const std::vector<MachineRpc::Call>& calls,
+                                             std::chrono::milliseconds limit) {
+  const uint64_t until = ports_.clock.steady_ms() + static_cast<uint64_t>(limit.count());
+  auto answers = ports_.rpc.call_all(calls, kAnswer);
+  while (true) {
+    std::vector<size_t> late;
+    for (size_t i = 0; i < answers.size(); ++i) {
+      if (answers[i]) continue;
+      if (answers[i].error().code != Code::timeout) return answers;
+      late.push_back(i);
+    }
+    if (late.empty() || ports_.clock.steady_ms() >= until) return answers;
+    ports_.clock.sleep_for(kAskAgain, {});
+    std::vector<MachineRpc::Call> again;
+    for (const size_t i : late) again.push_back(calls[i]);
+    auto later = ports_.rpc.call_all(again, kAnswer);
+    for (size_t i = 0; i < late.size(); ++i) answers[late[i]] = std::move(later[i]);
+  }
+}
+
 Status StoreTransfer::ask_all(const std::vector<StoreMember>& members, std::string_view command,
                               const Json& request) {
   std::vector<MachineRpc::Call> calls;
   for (const StoreMember& member : members) {
     calls.push_back({{member.machine, Target::agent, std::string(command)}, request});
   }
-  const uint64_t until = ports_.clock.steady_ms() + static_cast<uint64_t>(kStoreStep.count());
-  while (true) {
-    const auto answers = ports_.rpc.call_all(calls, kAnswer);
-    std::vector<MachineRpc::Call> late;
-    for (size_t i = 0; i < answers.size(); ++i) {
-      if (answers[i]) continue;
-      Error error = answers[i].error();
-      if (error.code != Code::timeout || ports_.clock.steady_ms() >= until) {
-        return fail(std::move(error).with("machine", calls[i].to.machine.str()));
-      }
-      late.push_back(calls[i]);
-    }
-    if (late.empty()) return {};
-    calls = std::move(late);
-    ports_.clock.sleep_for(kAskAgain, {});
+  const auto answers = ask(calls, kStoreStep);
+  for (size_t i = 0; i < answers.size(); ++i) {
+    if (answers[i]) continue;
+    Error error = answers[i].error();
+    return fail(std::move(error).with("machine", members[i].machine.str()));
   }
+  return {};
 }
 
-// What may be asked twice (not the copy): an answer is lost when a server takes a configuration over.
 Result<Json> StoreTransfer::ask(const MachineId& machine, std::string_view command,
                                 const Json& request, std::chrono::milliseconds limit) {
-  const uint64_t until = ports_.clock.steady_ms() + static_cast<uint64_t>(limit.count());
-  while (true) {
-    auto answer = ports_.rpc.call({machine, Target::agent, std::string(command)}, request, kAnswer);
-    if (answer || answer.error().code != Code::timeout || ports_.clock.steady_ms() >= until) {
-      return answer;
-    }
-    ports_.clock.sleep_for(kAskAgain, {});
-  }
+  return std::move(ask({{{machine, Target::agent, std::string(command)}, request}}, limit).front());
 }
 
 // Who copies. Where the store is already, a copy need not travel.

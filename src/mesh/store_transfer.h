@@ -76,6 +76,10 @@ class StoreTransfer {
   void await_machines(Work& work);
   [[nodiscard]] Status ask_all(const std::vector<StoreMember>& members, std::string_view command,
                                const Json& request);
+  // What may be asked twice, so not the copy: whoever does not answer is asked again until `limit`, or
+  // until another one has refused.
+  [[nodiscard]] std::vector<Result<Json>> ask(const std::vector<MachineRpc::Call>& calls,
+                                              std::chrono::milliseconds limit);
   [[nodiscard]] Result<Json> ask(const MachineId& machine, std::string_view command,
                                  const Json& request, std::chrono::milliseconds limit);
   void note(const Work& work, Phase phase, std::string text);
