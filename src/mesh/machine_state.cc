@@ -48,23 +48,30 @@ Status check_standby(const Machine& machine, const std::vector<Workload>& worklo
 
 }  // namespace
 
-Result<ChangedState> change_machine_state(KeyValue& records, Clock& clock, const MachineId& machine,
-                                          MachineState to, const StateGuard& guard) {
+Result<ChangedState> change_machine(KeyValue& records, Clock& clock, const MachineId& machine,
+                                    const MachineChange& change) {
   for (int round = 1;; ++round) {
     Found found = TRY(read_record(records, machine));
-    if (found.machine.state == to) return ChangedState{std::move(found.machine), false};
-    if (found.machine.state == MachineState::leaving) {
-      return fail(Code::precondition,
-                  std::format("machine {} is leaving the network", found.machine.name),
-                  "go on with that: ployzctl machine rm " + found.machine.name);
-    }
-    if (guard) TRY(guard(found.machine));
-    found.machine.state = to;
+    if (!TRY(change(found.machine))) return ChangedState{std::move(found.machine), false};
     const auto written = write_record(records, clock, Bucket::machines, machine.str(),
                                       to_text(to_json(found.machine)), found.revision);
     if (written) return ChangedState{std::move(found.machine), true};
     if (written.error().code != Code::conflict || round == kRounds) return fail(written.error());
   }
+}
+
+Result<ChangedState> change_machine_state(KeyValue& records, Clock& clock, const MachineId& machine,
+                                          MachineState to, const StateGuard& guard) {
+  return change_machine(records, clock, machine, [&](Machine& now) -> Result<bool> {
+    if (now.state == to) return false;
+    if (now.state == MachineState::leaving) {
+      return fail(Code::precondition, std::format("machine {} is leaving the network", now.name),
+                  "go on with that: ployzctl machine rm " + now.name);
+    }
+    if (guard) TRY(guard(now));
+    now.state = to;
+    return true;
+  });
 }
 
 Result<StateReport> put_on_standby(const StandbyRequest& request, const Snapshot& snapshot,

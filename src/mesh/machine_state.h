@@ -27,6 +27,14 @@ struct ChangedState {
   bool changed = false;  // by this call
 };
 
+// Rewrites a machine's record, once more whenever somebody else was quicker. `change` answers false when
+// there is nothing to change. Errors: `not_found`; those of `change`; `conflict` when somebody else won
+// every round; the store's.
+using MachineChange = std::function<Result<bool>(Machine& now)>;
+[[nodiscard]] Result<ChangedState> change_machine(KeyValue& records, Clock& clock,
+                                                  const MachineId& machine,
+                                                  const MachineChange& change);
+
 // Whether a machine that is as given may get the new state; asked again when somebody else was quicker.
 using StateGuard = std::function<Status(const Machine& now)>;
 

@@ -3,10 +3,11 @@
 #include <algorithm>
 #include <format>
 #include <set>
+#include <utility>
 
 #include "base/ulid.h"
-#include "engine/record_write.h"
 #include "engine/session.h"
+#include "mesh/machine_state.h"
 #include "mesh/roster.h"
 
 namespace ployz {
@@ -22,7 +23,6 @@ constexpr milliseconds kFetch{120'000};
 constexpr milliseconds kAsk{5'000};
 constexpr milliseconds kPoll{2'000};
 // Each is lost only to somebody who changed this very record.
-constexpr int kRecordRounds = 10;
 constexpr std::string_view kArrow = " → ";
 
 RpcAddress agent(const MachineId& machine, std::string_view command) {
@@ -344,7 +344,7 @@ Status MachineUpdate::update(Run& run, MachineUpdated& step) {
                   last.stage == UpdateStage::back
                       ? std::format("it is of version {} again: {}", last.from, last.error)
                       : last.error,
-                  std::format("on that machine: journalctl -u ployz-update -u ployzd"));
+                  "on that machine: journalctl -u ployz-update -u ployzd");
     }
     // Its updater was stopped, such as by a restart of the machine: begun again, it goes on.
     if (state && !state->updating) (void)install(run, step);
@@ -358,19 +358,12 @@ Status MachineUpdate::update(Run& run, MachineUpdated& step) {
 }
 
 Status MachineUpdate::record_version(const MachineId& id, const std::string& version) {
-  for (int round = 1;; ++round) {
-    const auto record = TRY(ports_.records.get(Bucket::machines, id.str()));
-    if (!record) return {};
-    Machine machine = TRY(machine_from_json(TRY(parse_json(record->value))));
-    if (machine.version == version) return {};
-    machine.version = version;
-    const auto written = write_record(ports_.records, ports_.clock, Bucket::machines, id.str(),
-                                      to_text(to_json(machine)), record->revision);
-    if (written) return {};
-    if (written.error().code != Code::conflict || round == kRecordRounds) {
-      return fail(written.error());
-    }
-  }
+  const auto change = [&](Machine& now) -> Result<bool> {
+    return std::exchange(now.version, version) != version;
+  };
+  const auto recorded = change_machine(ports_.records, ports_.clock, id, change);
+  if (recorded || recorded.error().code == Code::not_found) return {};
+  return fail(recorded.error());
 }
 
 Result<Operation> MachineUpdate::resume(const OperationId& id, const Events& events,
