@@ -1,14 +1,13 @@
 #include "drivers/nats/feed.h"
 
 #include <algorithm>
-#include <condition_variable>
-#include <deque>
 #include <format>
 #include <mutex>
 #include <optional>
 #include <thread>
 
 #include "base/check.h"
+#include "drivers/nats/mailbox.h"
 
 namespace ployz {
 namespace {
@@ -55,42 +54,6 @@ std::string consumer_call(const FeedSource& source, const std::string& name) {
                      source.filter.empty() ? "" : ".", source.filter);
 }
 
-// What the connection's threads hand to the reading thread. Bounded by the consumer's flow control:
-// the server stops sending until the reader has answered.
-class Mailbox {
- public:
-  void put(NatsMessage message) {
-    const std::lock_guard lock(mutex_);
-    messages_.push_back(std::move(message));
-    changed_.notify_all();
-  }
-  void interrupt() {
-    const std::lock_guard lock(mutex_);
-    interrupted_ = true;
-    changed_.notify_all();
-  }
-  void clear() {
-    const std::lock_guard lock(mutex_);
-    messages_.clear();
-    interrupted_ = false;
-  }
-  // Nullopt: interrupted, or nothing until `deadline`.
-  std::optional<NatsMessage> take(Clock::time_point deadline) {
-    std::unique_lock lock(mutex_);
-    changed_.wait_until(lock, deadline, [this] { return interrupted_ || !messages_.empty(); });
-    if (interrupted_ || messages_.empty()) return std::nullopt;
-    NatsMessage message = std::move(messages_.front());
-    messages_.pop_front();
-    return message;
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<NatsMessage> messages_;
-  bool interrupted_ = false;
-};
-
 class Feed {
  public:
   Feed(NatsConnection& connection, FeedSource source, FeedHandlers handlers)
@@ -120,7 +83,7 @@ class Feed {
       caught_up();
       return true;
     }
-    const auto message = mailbox_.take(Clock::now() + patience);
+    const auto message = mailbox_.take(patience);
     if (!message) return false;
     if (!message->header("Status").empty()) return on_protocol(*message);
     const auto delivery = jetstream::parse_delivery(message->reply);

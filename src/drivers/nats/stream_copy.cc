@@ -1,15 +1,13 @@
 #include "drivers/nats/stream_copy.h"
 
 #include <algorithm>
-#include <condition_variable>
-#include <deque>
 #include <format>
 #include <fstream>
-#include <mutex>
 
 #include "base/digest.h"
 #include "drivers/nats/feed.h"
 #include "drivers/nats/jetstream.h"
+#include "drivers/nats/mailbox.h"
 #include "drivers/nats/streams.h"
 
 namespace ployz {
@@ -18,30 +16,6 @@ namespace {
 constexpr uint64_t kChunkBytes = 256 << 10;
 // nats-server: "wrong last msg ID" (server/errors.json).
 constexpr uint64_t kWrongLastMessageId = 10070;
-
-// What arrives on one subject, in order.
-class Inbox {
- public:
-  void put(NatsMessage message) {
-    const std::lock_guard lock(mutex_);
-    messages_.push_back(std::move(message));
-    changed_.notify_all();
-  }
-  Result<NatsMessage> take(std::chrono::milliseconds limit) {
-    std::unique_lock lock(mutex_);
-    if (!changed_.wait_for(lock, limit, [this] { return !messages_.empty(); })) {
-      return fail(Code::timeout, "the store stopped sending");
-    }
-    NatsMessage message = std::move(messages_.front());
-    messages_.pop_front();
-    return message;
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<NatsMessage> messages_;
-};
 
 Error cannot_write(const std::filesystem::path& file) {
   return {Code::denied, Effect::none, std::format("cannot write {}", file.string()), {}, {}};
@@ -57,15 +31,16 @@ Result<bool> is_end(const NatsMessage& chunk) {
                           chunk.header("Description")));
 }
 
-Status receive(NatsConnection& admin, Inbox& inbox, std::ofstream& out,
+Status receive(NatsConnection& admin, Mailbox& inbox, std::ofstream& out,
                const std::filesystem::path& file) {
   while (true) {
-    const NatsMessage chunk = TRY(inbox.take(admin.config().request_timeout));
-    if (TRY(is_end(chunk))) return {};
-    out.write(chunk.data.data(), static_cast<std::streamsize>(chunk.data.size()));
+    const auto chunk = inbox.take(admin.config().request_timeout);
+    if (!chunk) return fail(Code::timeout, "the store stopped sending");
+    if (TRY(is_end(*chunk))) return {};
+    out.write(chunk->data.data(), static_cast<std::streamsize>(chunk->data.size()));
     if (!out) return fail(cannot_write(file));
     // The server waits for these: they bound what is under way.
-    if (!chunk.reply.empty()) TRY(admin.publish({chunk.reply, {}, {}}));
+    if (!chunk->reply.empty()) TRY(admin.publish({chunk->reply, {}, {}}));
   }
 }
 
@@ -122,7 +97,7 @@ Result<StreamSnapshot> take_snapshot(NatsConnection& connection, const std::stri
                                      const std::filesystem::path& file) {
   std::ofstream out(file, std::ios::binary | std::ios::trunc);
   if (!out) return fail(cannot_write(file));
-  Inbox inbox;
+  Mailbox inbox;
   const std::string subject = connection.new_inbox();
   const auto subscription = TRY(connection.subscribe(
       subject, [&inbox](NatsMessage message) { inbox.put(std::move(message)); }));
