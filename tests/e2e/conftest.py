@@ -8,27 +8,25 @@ DATABASES = ["ployz-samples/postgres:1", "ployz-samples/postgres:2"]
 IMAGES = ["ployz-samples/web:1", "ployz-samples/web:2", "ployz-samples/web:3"]
 
 
+def running(machines, images):
+    """They are up and have the images, until a fixture that yields from this ends."""
+    machines.down()  # what a run that was killed left
+    machines.up()
+    for image in images:
+        machines.must("image", "push", image, "--to", "all")
+    yield machines
+    machines.down()
+
+
 @pytest.fixture(scope="session")
 def lab():
-    machine = Lab(PREFIX)
-    machine.down()  # what a run that was killed left
-    machine.up()
-    for image in IMAGES:
-        machine.must("image", "push", image, "--to", machine.name)
-    yield machine
-    machine.down()
+    yield from running(Lab(PREFIX), IMAGES)
 
 
 @pytest.fixture(scope="session")
 def cluster():
     """Three machines; the images go to one of them, which sends them to the others."""
-    machines = Lab(f"{PREFIX}3", machines=3)
-    machines.down()
-    machines.up()
-    for image in IMAGES:
-        machines.must("image", "push", image, "--to", "all")
-    yield machines
-    machines.down()
+    yield from running(Lab(f"{PREFIX}3", machines=3), IMAGES)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """There is no special machine: the founder leaves like any other, with the control plane's store."""
 import pytest
 
-from conftest import IMAGES
+from conftest import IMAGES, running
 from data import POSTGRES, Ledger, committed, database
 from lab import PREFIX, BareHost, Lab, web
 from store_moves import Writer, holders, names, promote
@@ -26,13 +26,7 @@ class Leaving(Lab):
 
 @pytest.fixture(scope="module")
 def cluster():
-    machines = Leaving(f"{PREFIX}leave", machines=3)
-    machines.down()
-    machines.up()
-    for image in [*IMAGES, f"{POSTGRES}:1"]:
-        machines.must("image", "push", image, "--to", "all")
-    yield machines
-    machines.down()
+    yield from running(Leaving(f"{PREFIX}leave", machines=3), [*IMAGES, f"{POSTGRES}:1"])
 
 
 def removed(cluster, machine):

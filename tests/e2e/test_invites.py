@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+from conftest import running
 from lab import PREFIX, ROOT, Answer, Container, Lab, run, web
 
 IMAGE = "ployz-samples/web:1"
@@ -69,12 +70,7 @@ class Host(Container):
 
 @pytest.fixture(scope="module")
 def network():
-    machines = Lab(f"{PREFIX}i", machines=2)
-    machines.down()
-    machines.up()
-    machines.must("image", "push", IMAGE, "--to", "all")
-    yield machines
-    machines.down()
+    yield from running(Lab(f"{PREFIX}i", machines=2), [IMAGE])
 
 
 @pytest.fixture

@@ -4,25 +4,20 @@ import time
 
 import pytest
 
-from conftest import IMAGES
+from conftest import IMAGES, running
 from lab import PREFIX, run, web
+from store_moves import Writer, holders
 from test_any_machine_may_leave import Leaving
-from test_store import Writer, holders
 
 DUMP = "ployz_store_dump /var/lib/ployz/machine.json /var/lib/ployz/keys/daemon.nk"
 
 
 @pytest.fixture(scope="module")
 def cluster():
-    machines = Leaving(f"{PREFIX}gone", machines=3)
-    machines.down()
-    machines.up()
-    for image in IMAGES:
-        machines.must("image", "push", image, "--to", "all")
-    for machine in machines.all():
-        machine.install_tool("ployz_store_dump")
-    yield machines
-    machines.down()
+    for machines in running(Leaving(f"{PREFIX}gone", machines=3), IMAGES):
+        for machine in machines.all():
+            machine.install_tool("ployz_store_dump")
+        yield machines
 
 
 def now_ms():

@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from conftest import IMAGES
+from conftest import IMAGES, running
 from lab import PREFIX, Lab, web
 from packages import VERSION, package
 
@@ -16,13 +16,7 @@ BROKEN = {"usr/bin/ployzd": "#!/bin/sh\necho 'ployzd: this build is broken' >&2\
 @pytest.fixture(scope="module")
 def cluster():
     """Two machines of its own: their packages change. The first holds the store and coordinates."""
-    machines = Lab(f"{PREFIX}update", machines=2)
-    machines.down()
-    machines.up()
-    for image in IMAGES:
-        machines.must("image", "push", image, "--to", "all")
-    yield machines
-    machines.down()
+    yield from running(Lab(f"{PREFIX}update", machines=2), IMAGES)
 
 
 def update(cluster, *words):
