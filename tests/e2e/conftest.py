@@ -3,6 +3,7 @@ leaves none behind."""
 import pytest
 
 from lab import PREFIX, BareHost, Lab, run
+from store_moves import holders, promote
 
 DATABASES = ["ployz-samples/postgres:1", "ployz-samples/postgres:2"]
 IMAGES = ["ployz-samples/web:1", "ployz-samples/web:2", "ployz-samples/web:3"]
@@ -35,6 +36,19 @@ def databases(cluster):
     for image in DATABASES:
         cluster.must("image", "push", image, "--to", "all")
     return cluster
+
+
+@pytest.fixture
+def moving(cluster):
+    """Whose store may move: afterwards it is as the other scenarios know it, on the first machine and
+    of an odd epoch."""
+    yield cluster
+    first = cluster.machine(1)
+    if holders(cluster) != [first.name]:
+        promote(cluster, 1, first)
+    if cluster.must("mesh", "status").json["epoch"] % 2 == 0:
+        for machine in (cluster.machine(2), cluster.machine(3), first):
+            promote(cluster, 1, machine)
 
 
 @pytest.fixture

@@ -79,7 +79,8 @@ def settle(cluster, rng):
     cluster.wait(agreed, "every machine to follow the same store", LONGEST_FREEZE_S)
 
 
-def test_no_acknowledged_write_is_lost(cluster):
+def test_no_acknowledged_write_is_lost(moving):
+    cluster = moving
     print(f"PLOYZ_SOAK_SEED={SEED}")
     rng = random.Random(SEED)
     assert cluster.deploy(web("served", IMAGE, replicas=3)).code == 0

@@ -2,22 +2,8 @@
 import json
 import time
 
-import pytest
-
 from lab import web
 from store_moves import IMAGE, Writer, holders, names, promote
-
-
-@pytest.fixture
-def moving(cluster):
-    yield cluster
-    # As other scenarios know it: on the first machine, of an odd epoch.
-    first = cluster.machine(1)
-    if holders(cluster) != [first.name]:
-        promote(cluster, 1, first)
-    if cluster.must("mesh", "status").json["epoch"] % 2 == 0:
-        for machine in (cluster.machine(2), cluster.machine(3), first):
-            promote(cluster, 1, machine)
 
 
 def test_the_store_moves_to_three_machines_and_back_under_writes_and_load(moving):
