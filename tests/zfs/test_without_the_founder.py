@@ -1,6 +1,6 @@
 """The founder leaves with the control plane's store and a database on ZFS, and comes back as any other.
 The last of these modules: afterwards the machines are as the others found them."""
-from data import committed
+from data import committed, database
 
 
 def names(bank):
@@ -25,6 +25,9 @@ def test_the_founder_leaves_and_comes_back(bank):
     if bank.where("bank").name != first.name:
         committed(bank.migrate("bank/db", first.name))
     assert holders(bank) == [first.name]
+    # Without a pin: where it is pinned to, it stays, and its machine could not leave.
+    committed(bank.deploy(database("bank").replace('"60s"', '"300s"')))
+    assert bank.where("bank").name == first.name
     client_on(bank, second)
     before = bank.newest("bank")
     bank.machines = (second,)
