@@ -1,6 +1,7 @@
 // What an operator does with a machine that is a member: standby, activate, drain, rm, update, and whether it
 // holds the store.
 #include "backend.h"
+#include "images/distribution.h"
 #include "mesh/machine_drain.h"
 #include "mesh/machine_state.h"
 #include "mesh/store_absence.h"
@@ -13,8 +14,23 @@ namespace {
 // For a machine that is well to say so over the peer port.
 constexpr std::chrono::milliseconds kHello{900};
 
+CopyImage image_copier(Member& member, const LocalDrivers& drivers) {
+  return [&member, &drivers](const ImageCopy& copy, const MachineId& from, const EventSink& events,
+                             std::stop_token cancel) -> Status {
+    const Snapshot stored = TRY(member.engine().stored());
+    const auto sent = TRY(distribute_image(
+        {copy.image, from, {copy.to}}, stored.machines,
+        {member.rpc(), drivers.clock, drivers.entropy, drivers.executor}, events, std::move(cancel)));
+    for (const DistributeReport& report : sent) {
+      if (report.error) return fail(Error(*report.error).at("image " + copy.image));
+    }
+    return {};
+  };
+}
+
 MachineDrain drain_of(Member& member, const LocalDrivers& drivers) {
-  return MachineDrain({member.engine(), member.records(), drivers.clock, drivers.entropy});
+  return MachineDrain({member.engine(), member.records(), drivers.clock, drivers.entropy,
+                       image_copier(member, drivers)});
 }
 
 }  // namespace
@@ -106,7 +122,7 @@ Result<RemovalReport> Backend::machine_remove(const RemovalRequest& request,
 MachineRemoval Backend::removal_of(Member& member) {
   return MachineRemoval({member.identity().machine.id},
                         {member.engine(), member.records(), member.rpc(), node_.drivers().clock,
-                         node_.drivers().entropy});
+                         node_.drivers().entropy, image_copier(member, node_.drivers())});
 }
 
 }  // namespace ployz

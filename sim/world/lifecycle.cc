@@ -36,6 +36,19 @@ void Operators::change_machine(Random& random) {
       });
 }
 
+// What arrives is as good as what a registry would send; the line may be cut like any other.
+CopyImage Operators::image_copier() {
+  return [this](const ImageCopy& copy, const MachineId&, const EventSink&,
+                std::stop_token) -> Status {
+    SimMachine* to = world_.machine(copy.to);
+    if (to == nullptr || to->daemon() == nullptr) {
+      return fail(Code::unavailable, copy.to_name + " does not answer");
+    }
+    TRY(to->images.pull(copy.image_id));
+    return {};
+  };
+}
+
 // Its operations are answers of their own: the last one is what is told, the journal has the others.
 void Operators::drain(Random& random, const Machine& machine) {
   SimMachine& through = any_machine(random);
@@ -44,9 +57,10 @@ void Operators::drain(Random& random, const Machine& machine) {
   auto drained = std::make_shared<bool>(false);
   Answer answer = world_.execute(
       through, "drain " + machine.name,
-      [&through, name = machine.name, daemon, drained](Engine& engine,
-                                                       std::stop_token stop) -> Result<Operation> {
-        MachineDrain drain({engine, through.store(), *daemon->clock, *daemon->entropy});
+      [this, &through, name = machine.name, daemon, drained](Engine& engine,
+                                                             std::stop_token stop) -> Result<Operation> {
+        MachineDrain drain({engine, through.store(), *daemon->clock, *daemon->entropy,
+                            image_copier()});
         const DrainReport report = TRY(drain.run(name, {}, stop));
         *drained = report.end == DrainReport::End::drained;
         if (report.steps.empty()) return Operation{};
@@ -97,7 +111,7 @@ void Operators::through_another(SimMachine& victim, const std::string& what, con
       through, what,
       [this, work, daemon, &through](Engine& engine, std::stop_token stop) {
         MachineRemoval removal({through.self().id}, {engine, through.store(), world_.rpc, *daemon->clock,
-                                        *daemon->entropy});
+                                        *daemon->entropy, image_copier()});
         return work(removal, stop);
       },
       cancel);

@@ -28,6 +28,7 @@ class Operators {
   // A machine is drained, put on standby or back in service.
   void change_machine(Random& random);
   void drain(Random& random, const Machine& machine);
+  [[nodiscard]] CopyImage image_copier();
   // `machine rm --force` of who is dead, if anybody is.
   void remove_the_dead(Random& random, bool disturbed);
   void settle_removals();

@@ -43,8 +43,9 @@ HttpRequest manifest_request(std::string_view path, const ManifestBody& manifest
 }
 
 std::string removal_target(const RemovalRequest& request) {
-  return std::format("/v1/machines/{}/removal?force={}&keep_data={}&yes={}",
-                     escaped(request.machine), request.force, request.keep_data, request.yes);
+  return std::format("/v1/machines/{}/removal?force={}&keep_data={}&yes={}&replicas={}",
+                     escaped(request.machine), request.force, request.keep_data, request.yes,
+                     request.replicas);
 }
 
 Error error_of(const HttpResponse& response) {

@@ -3,6 +3,7 @@
 
 #include "api/routes.h"
 #include "base/ulid.h"
+#include "model/store.h"
 
 namespace ployz {
 namespace {
@@ -18,6 +19,7 @@ Result<RemovalRequest> removal_request_of(RouteContext& c) {
   request.force = TRY(query_bool(c.request, "force", false));
   request.keep_data = TRY(query_bool(c.request, "keep_data", false));
   request.yes = TRY(query_bool(c.request, "yes", false));
+  request.replicas = TRY(query_uint(c.request, "replicas", 0, kMostReplicas));
   return request;
 }
 

@@ -11,6 +11,17 @@ Json names_of(const std::vector<Name>& names) {
   return out;
 }
 
+Json images_of(const std::vector<ImageCopy>& copies) {
+  Json images = Json::array();
+  for (const ImageCopy& copy : copies) {
+    images.push_back({{"image", copy.image},
+                      {"image_id", copy.image_id},
+                      {"machine", copy.to.str()},
+                      {"machine_name", copy.to_name}});
+  }
+  return images;
+}
+
 Json steps_of(const std::vector<DrainStep>& all) {
   Json steps = Json::array();
   for (const DrainStep& step : all) {
@@ -22,6 +33,9 @@ Json steps_of(const std::vector<DrainStep>& all) {
                      {"volumes", names_of(step.volumes)},
                      {"to", step.to},
                      {"bytes", step.bytes},
+                     {"images", images_of(step.images)},
+                     {"stops_within_ms", step.stops_within.count()},
+                     {"ready_within_ms", step.ready_within.count()},
                      {"changes", std::move(changes)},
                      {"operation", step.operation.str()},
                      {"outcome", ran ? to_string(step.outcome) : "planned"},
@@ -169,6 +183,7 @@ Json to_json(const RemovalReport& report) {
           {"force", report.force},
           {"keep_data", report.keep_data},
           {"operation", report.operation.str()},
+          {"store", report.store},
           {"steps", steps_of(report.steps)},
           {"datasets", datasets_of(report.deletes)},
           {"only_there", datasets_of(report.only_there)},

@@ -4,6 +4,7 @@
 #include "cli/commands.h"
 #include "cli/moves_text.h"
 #include "cli/render.h"
+#include "model/store.h"
 
 namespace ployz::cli {
 namespace {
@@ -45,18 +46,28 @@ std::string data_text(const Json& document) {
          datasets_text("of that, what exists nowhere else:", list_of(document, "only_there"));
 }
 
-std::string unconfirmed_text(const Json& document) {
+std::string joined_names(const Json& list) {
   std::string names;
-  for (const Json& name : list_of(document, "unconfirmed")) {
+  for (const Json& name : list) {
     if (name.is_string()) names += (names.empty() ? "" : ", ") + name.get<std::string>();
   }
+  return names;
+}
+
+std::string unconfirmed_text(const Json& document) {
+  const std::string names = joined_names(list_of(document, "unconfirmed"));
   if (names.empty()) return "";
   return printable("not confirmed by " + names + ", which take note when they are back") + "\n";
 }
 
+std::string store_text(const Json& document) {
+  const std::string names = joined_names(list_of(document, "store"));
+  return names.empty() ? "" : printable("the control plane's store is then on " + names) + "\n";
+}
+
 Answer rm_answer(Session& session, Json document) {
   const auto outcome = text_of(document, "outcome");
-  auto text = lost_text(document) + steps_text(document, session.style());
+  auto text = lost_text(document) + steps_text(document, session.style()) + store_text(document);
   if (outcome == "preview" || outcome == "removed") text += data_text(document);
   text += unconfirmed_text(document);
   text += std::format("machine {}: {}\n", text_of(object_of(document, "machine"), "name"),
@@ -71,6 +82,7 @@ Result<Answer> run_rm(Session& session, const Args& args) {
   request.force = args.has("force");
   request.keep_data = args.has("keep-data");
   request.yes = args.has("yes");
+  if (args.has("replicas")) request.replicas = TRY(args.number("replicas", 1, kMostReplicas));
   if (args.has("dry-run")) {
     const auto* client = TRY(session.client());
     return rm_answer(session, TRY(client->machine_removal_preview(request)));
@@ -95,10 +107,13 @@ CommandSpec machine_rm_command() {
           "not answer and never will. What it had is listed, restarts elsewhere if\nit can, and "
           "is lost if its data was only there; the next deploy makes such volumes new and empty.",
       .examples = {"ployzctl machine rm m2 --dry-run", "ployzctl machine rm m2",
-                   "ployzctl machine rm m2 --keep-data", "ployzctl machine rm m2 --force --yes"},
+                   "ployzctl machine rm m2 --keep-data", "ployzctl machine rm m2 --replicas 1",
+                   "ployzctl machine rm m2 --force --yes"},
       .options = {dry_run_option(),
                   {"force", 0, "", "it does not answer: give up what only it has"},
                   {"keep-data", 0, "", "leave its storage pool, with all data, on its disk"},
+                  {"replicas", 0, "1|3|5",
+                   "of the control plane's store, if the machine has one (as many as now)"},
                   {"yes", 'y', "", "data that exists nowhere else may go"}},
       .positionals = {{"MACHINE", "name or id", true, false, Names::machine}},
       .run = run_rm};

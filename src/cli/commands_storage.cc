@@ -3,6 +3,7 @@
 
 #include "cli/commands.h"
 #include "cli/render.h"
+#include "model/store.h"
 
 namespace ployz::cli {
 namespace {
@@ -84,8 +85,7 @@ Result<Answer> run_recover(Session& session, const Args& args) {
 }
 
 Result<Answer> run_promote(Session& session, const Args& args) {
-  constexpr uint64_t kMost = 5;
-  const uint64_t replicas = TRY(args.number("replicas", 0, kMost));
+  const uint64_t replicas = TRY(args.number("replicas", 0, kMostReplicas));
   Json request = Json::object();
   request["replicas"] = replicas;
   request["machines"] = args.all("MACHINE");

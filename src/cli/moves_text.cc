@@ -32,6 +32,23 @@ std::string cost_of(const Json& step) {
                      format_duration(number_of(measured, "write_downtime_ms")));
 }
 
+// What has to be done before, and how long nobody writes at most.
+std::string expected_text(const Json& step) {
+  std::string text;
+  for (const Json& copy : list_of(step, "images")) {
+    text += printable(std::format("  image {} is copied to {} first", text_of(copy, "image"),
+                                  text_of(copy, "machine_name"))) +
+            "\n";
+  }
+  const uint64_t stops = number_of(step, "stops_within_ms");
+  const uint64_t ready = number_of(step, "ready_within_ms");
+  if (stops + ready > 0) {
+    text += std::format("  down while it stops (at most {}) and until it is ready again (at most {})\n",
+                        format_duration(stops), format_duration(ready));
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string steps_text(const Json& document, const Style& style) {
@@ -46,6 +63,7 @@ std::string steps_text(const Json& document, const Style& style) {
     text += printable(std::format("{}:{} ({}{})", text_of(step, "namespace"), what, outcome,
                                   operation.empty() ? "" : ", operation " + operation)) +
             "\n";
+    if (outcome == "planned") text += expected_text(step);
     text += render_changes(list_of(step, "changes"), style);
   }
   return text;

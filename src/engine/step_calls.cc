@@ -108,12 +108,7 @@ Result<Json> call(const Session& session, const Step& step, const StepRequest& r
 milliseconds bound_of(const Action& action, const EngineConfig& config) {
   return config.step_slack + std::visit(Overloaded{
                                             [](const EnsureImage&) { return kPullBound; },
-                                            [](const AwaitReady& a) {
-                                              const Readiness& r = a.readiness;
-                                              return r.kind == Readiness::Kind::none
-                                                         ? r.interval
-                                                         : r.start_period + r.timeout;
-                                            },
+                                            [](const AwaitReady& a) { return longest_wait(a.readiness); },
                                             [](const StopInstance& a) { return a.grace; },
                                             [](const RemoveInstance& a) { return a.grace; },
                                             [](const DrainRoutes& a) { return a.limit; },

@@ -18,6 +18,9 @@ struct DrainStep {
   std::vector<VolumeName> volumes;
   std::string to;      // as in DrainMove
   uint64_t bytes = 0;  // of the volumes when it was planned
+  std::vector<ImageCopy> images;  // copied before it, or, of a preview, to be copied
+  std::chrono::milliseconds stops_within{0};  // as in DrainMove
+  std::chrono::milliseconds ready_within{0};
   std::vector<Change> changes;
   OperationId operation;  // empty: not run
   Outcome outcome = Outcome::running;

@@ -24,9 +24,15 @@ Request engine_request(const DrainMove& move) {
 }
 
 DrainStep step_of(DrainMove move) {
-  return {move.name_space(),          std::move(move.services), std::move(move.volumes),
-          std::move(move.to),         move.bytes,               std::move(move.plan.changes),
-          {},                         Outcome::running,         Json::object()};
+  return {.name_space = move.name_space(),
+          .services = std::move(move.services),
+          .volumes = std::move(move.volumes),
+          .to = std::move(move.to),
+          .bytes = move.bytes,
+          .images = std::move(move.images),
+          .stops_within = move.stops_within,
+          .ready_within = move.ready_within,
+          .changes = std::move(move.plan.changes)};
 }
 
 // It may still place something there, or remove something from there.
@@ -175,6 +181,9 @@ Status MachineDrain::move_all(DrainReport& report, const EventSink& events,
 
 Status MachineDrain::move(DrainMove move, DrainReport& report, const EventSink& events,
                           const std::stop_token& cancel) {
+  for (const ImageCopy& copy : move.images) {
+    TRY(ports_.copy_image(copy, report.machine.id, events, cancel));
+  }
   const Request request = engine_request(move);
   const Operation operation = TRY(ports_.engine.run(request, events, cancel));
   if (operation.outcome == Outcome::unchanged) return {};  // somebody else did it

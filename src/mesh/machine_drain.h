@@ -7,11 +7,14 @@
 //   nothing else is changed anywhere.
 // - Interrupted at any point, the same call goes on from what is there. `activate` gives it up: what
 //   has moved stays moved.
+// - Images that the others lack are copied to them before the step that needs them begins, so nothing
+//   waits for them stopped.
 // - It never ends as `drained` while an operation that was planned before could still place
 //   something there: the engine looks at the machine's state after its journal record is made, this
 //   looks at the journal after the state is written.
 #pragma once
 
+#include <functional>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -26,6 +29,10 @@
 
 namespace ployz {
 
+// Sends an image from a machine that has it; done when it is there.
+using CopyImage = std::function<Status(const ImageCopy&, const MachineId& from, const EventSink&,
+                                       std::stop_token)>;
+
 class MachineDrain {
  public:
   struct Ports {
@@ -33,8 +40,9 @@ class MachineDrain {
     KeyValue& records;
     Clock& clock;
     Entropy& entropy;
+    CopyImage copy_image;
   };
-  explicit MachineDrain(Ports ports) : ports_(ports) {}
+  explicit MachineDrain(Ports ports) : ports_(std::move(ports)) {}
 
   // Changes nothing. `not_found`; `precondition`: it does not answer, or something fits nowhere.
   [[nodiscard]] Result<DrainReport> preview(const std::string& machine);

@@ -30,7 +30,16 @@ class MachineDrainTest : public ::testing::Test {
   }
 
   MachineDrain drain() {
-    return MachineDrain({*cluster_.engine, cluster_.records, cluster_.clock, cluster_.entropy});
+    return MachineDrain({*cluster_.engine, cluster_.records, cluster_.clock, cluster_.entropy,
+                         [this](const ImageCopy& copy, const MachineId& from, const EventSink&,
+                                std::stop_token) -> Status {
+                           copied_.push_back(std::format("{} {} {}", copy.image, from.str(), copy.to_name));
+                           if (copy_fails_) return fail(Code::unavailable, "the line is cut");
+                           auto& images = cluster_.machines.machines.at(copy.to).images;
+                           images[copy.image] = copy.image_id;
+                           images[copy.image_id] = copy.image_id;
+                           return {};
+                         }});
   }
   Result<DrainReport> run(const std::string& machine = "m2", std::stop_token cancel = {}) {
     return drain().run(machine, cluster_.sink(), std::move(cancel));
@@ -40,8 +49,33 @@ class MachineDrainTest : public ::testing::Test {
     return machine_from_json(parse_json((*record)->value).value()).value().state;
   }
 
+  std::vector<std::string> copied_;
+  bool copy_fails_ = false;
   Cluster cluster_{3};
 };
+
+TEST_F(MachineDrainTest, ImagesAreCopiedBeforeWhatNeedsThem) {
+  for (int number : {1, 3}) cluster_.machines.machines.at(test_machine(number).id).images.clear();
+  const auto preview = drain().preview("m2");
+  ASSERT_TRUE(preview) << preview.error().line();
+  ASSERT_EQ(preview->steps.size(), 1u);
+  EXPECT_THAT(preview->steps[0].images, ::testing::Not(::testing::IsEmpty()));
+  EXPECT_THAT(copied_, ::testing::IsEmpty());
+
+  copy_fails_ = true;
+  const auto failed = run();
+  ASSERT_TRUE(failed) << failed.error().line();
+  EXPECT_EQ(failed->end, End::failed);
+  EXPECT_THAT(failed->error.value_or(Error{}).line(), HasSubstr("the line is cut"));
+  EXPECT_EQ(state(2), MachineState::draining);
+
+  copy_fails_ = false;
+  copied_.clear();
+  const auto done = run();
+  ASSERT_TRUE(done) << done.error().line();
+  EXPECT_EQ(done->end, End::drained);
+  EXPECT_THAT(copied_, ::testing::ElementsAre(::testing::AnyOf("shop/web:1 machine-2 m1", "shop/web:1 machine-2 m3")));
+}
 
 TEST_F(MachineDrainTest, EverythingLeavesAndTheMachineIsDrained) {
   const auto preview = drain().preview("m2");

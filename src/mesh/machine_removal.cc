@@ -32,8 +32,9 @@ bool may_stay(const Machine* record) {
 }
 
 std::string command_of(const RemovalRequest& request, std::string_view machine) {
-  return std::format("ployzctl machine rm {}{}{}", machine, request.force ? " --force" : "",
-                     request.keep_data ? " --keep-data" : "");
+  return std::format("ployzctl machine rm {}{}{}{}", machine, request.force ? " --force" : "",
+                     request.keep_data ? " --keep-data" : "",
+                     request.replicas == 0 ? "" : std::format(" --replicas {}", request.replicas));
 }
 
 // Nobody agreed yet to what would be lost.
@@ -103,6 +104,7 @@ Result<RemovalRequest> MachineRemoval::with_earlier(const RemovalRequest& reques
   if (may_stay(find_machine(stored, earlier.machine()))) {
     merged.force = request.force;
     merged.keep_data = request.keep_data || merged.keep_data;
+    if (request.replicas != 0) merged.replicas = request.replicas;
     merged.yes = request.yes;
   }
   return merged;
@@ -125,14 +127,18 @@ Status MachineRemoval::look_at_member(const RemovalRequest& request, const Snaps
                     machine.name),
         std::format("run the same command on another one, such as {}", others.front().name));
   }
-  (void)TRY(plan_handover(machine, request.force, others));
+  if (const auto move = TRY(plan_handover(machine, request, others))) {
+    for (const std::string& id : move->machines) {
+      report.store.push_back(find_machine(stored, MachineId(id))->name);
+    }
+  }
   if (request.force) return look_at_loss(report);
   // It was told, and nothing is left there.
   return machine.state == MachineState::leaving ? Status() : look_at_drain(request, report);
 }
 
 Status MachineRemoval::look_at_drain(const RemovalRequest& request, RemovalReport& report) {
-  MachineDrain drain({ports_.engine, ports_.records, ports_.clock, ports_.entropy});
+  MachineDrain drain = this->drain();
   DrainReport drained = TRY(drain.preview(report.machine.id.str()));
   report.steps = std::move(drained.steps);
   if (request.keep_data) {
@@ -160,10 +166,8 @@ Status MachineRemoval::look_at_loss(RemovalReport& report) {
   report.lost_services = std::move(loss.services);
   report.lost_volumes = std::move(loss.volumes);
   for (LossMove& move : loss.moves) {
-    DrainStep step{
-        move.request.name_space, {}, {}, "", 0, std::move(move.plan.changes), {}, Outcome::running,
-        Json::object()};
-    report.steps.push_back(std::move(step));
+    report.steps.push_back(
+        {.name_space = move.request.name_space, .changes = std::move(move.plan.changes)});
   }
   return {};
 }
@@ -276,7 +280,7 @@ Status MachineRemoval::empty(Run& run) {
   if (run.removal.operation().phase != Phase::apply) return {};
   const std::string id = report.machine.id.str();
   note(run, std::format("draining machine {}", report.machine.name));
-  MachineDrain drain({ports_.engine, ports_.records, ports_.clock, ports_.entropy});
+  MachineDrain drain = this->drain();
   DrainReport drained = TRY(drain.run(id, run.events, run.cancel));
   report.steps = std::move(drained.steps);
   report.machine = std::move(drained.machine);
@@ -317,7 +321,7 @@ Status MachineRemoval::hand_over(Run& run) {
   const Machine* leaver = find_machine(stored, run.report.machine.id);
   if (leaver == nullptr) return {};
   const auto move =
-      TRY(plan_handover(*leaver, run.request.force, others_of(*leaver, stored.machines)));
+      TRY(plan_handover(*leaver, run.request, others_of(*leaver, stored.machines)));
   if (!move) return {};
   note(run, "handing over the control plane's store");
   StoreTransfer transfer(config_.self, {ports_.records, ports_.rpc, ports_.clock, ports_.entropy});
@@ -396,10 +400,10 @@ Status MachineRemoval::lose_in(Run& run, const LossMove& move) {
   }
   if (!done) return fail(std::move(done).error());
   if (done->outcome == Outcome::unchanged) return {};
-  DrainStep step{
-      move.request.name_space, {}, {}, "", 0, done->plan.changes, done->id, done->outcome,
-      Json::object()};
-  run.report.steps.push_back(std::move(step));
+  run.report.steps.push_back({.name_space = move.request.name_space,
+                              .changes = done->plan.changes,
+                              .operation = done->id,
+                              .outcome = done->outcome});
   if (done->outcome == Outcome::committed) return {};
   return fail(done->error.value_or(
       Error{Code::internal,

@@ -28,6 +28,7 @@
 
 #include "base/result.h"
 #include "engine/engine.h"
+#include "mesh/machine_drain.h"
 #include "mesh/removal.h"
 #include "mesh/removal_report.h"
 #include "ports/clock.h"
@@ -57,9 +58,10 @@ class MachineRemoval {
     MachineRpc& rpc;
     Clock& clock;
     Entropy& entropy;
+    CopyImage copy_image;
   };
   MachineRemoval(MachineRemovalConfig config, Ports ports)
-      : config_(std::move(config)), ports_(ports) {}
+      : config_(std::move(config)), ports_(std::move(ports)) {}
 
   // Changes nothing. `not_found`; `precondition`: it is this very machine, the last one, or holds
   // the store; it does not answer and force was not said, or it answers and force was; something
@@ -93,6 +95,10 @@ class MachineRemoval {
   [[nodiscard]] Status look_at_loss(RemovalReport& report);
   [[nodiscard]] Result<Snapshot> ask_all(const MachineId& machine);
   [[nodiscard]] PlanIdentity identity();
+  [[nodiscard]] MachineDrain drain() {
+    return MachineDrain(
+        {ports_.engine, ports_.records, ports_.clock, ports_.entropy, ports_.copy_image});
+  }
 
   [[nodiscard]] Result<Removal> begin(const RemovalRequest& request, const Machine& machine);
   [[nodiscard]] RemovalReport work(Run run);

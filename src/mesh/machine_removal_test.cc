@@ -70,6 +70,13 @@ Service database() {
   return db;
 }
 
+// Every machine has every image here; machine_drain_test has those that lack some.
+CopyImage no_copies() {
+  return [](const ImageCopy& copy, const MachineId&, const EventSink&, std::stop_token) -> Status {
+    return fail(Code::internal, "nobody lacks image " + copy.image);
+  };
+}
+
 class MachineRemovalTest : public ::testing::Test {
  protected:
   MachineRemovalTest() {
@@ -103,7 +110,8 @@ class MachineRemovalTest : public ::testing::Test {
   MachineRemoval removal(int self = 1) {
     return MachineRemoval(
         {test_machine(self).id, std::chrono::milliseconds(500)},
-        {*cluster_.engine, records_, cluster_.machines, cluster_.clock, cluster_.entropy});
+        {*cluster_.engine, records_, cluster_.machines, cluster_.clock, cluster_.entropy,
+         no_copies()});
   }
   Result<RemovalReport> run(RemovalRequest request = {"m2"}, std::stop_token cancel = {}) {
     return removal().run(request, cluster_.sink(), std::move(cancel));
@@ -214,7 +222,8 @@ TEST_F(MachineRemovalTest, KilledAtEachStepTheSameCommandGoesOn) {
     };
     const auto remove = [&] {
       return MachineRemoval({test_machine(1).id, std::chrono::milliseconds(500)},
-                            {*fresh.engine, records, fresh.machines, fresh.clock, fresh.entropy})
+                            {*fresh.engine, records, fresh.machines, fresh.clock, fresh.entropy,
+                             no_copies()})
           .run({"m2"}, {}, {});
     };
     ticks = 0;
@@ -252,7 +261,8 @@ TEST_F(MachineRemovalTest, WhatCannotBeRemovedIsRefusedBeforeAnythingChanges) {
   Cluster alone{1};
   const auto last =
       MachineRemoval({MachineId("machine-9")},
-                     {*alone.engine, alone.records, alone.machines, alone.clock, alone.entropy})
+                     {*alone.engine, alone.records, alone.machines, alone.clock, alone.entropy,
+                      no_copies()})
           .preview({"m1"});
   ASSERT_FALSE(last);
   EXPECT_THAT(last.error().hint, HasSubstr("ployzctl mesh destroy"));

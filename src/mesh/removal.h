@@ -22,6 +22,8 @@ struct RemovalRequest {
   bool force = false;      // one that does not answer; what it has is lost
   bool keep_data = false;  // its datasets stay on its disk
   bool yes = false;        // data that exists nowhere else may go
+  // If it holds a copy of the store: how many copies there are afterwards. 0: as many as now.
+  uint64_t replicas = 0;
 };
 
 class Removal : public MachineOperation {

@@ -26,6 +26,8 @@ struct RemovalReport {
   bool force = false;
   bool keep_data = false;
   OperationId operation;                   // empty: not run
+  // Names of those that hold the control plane's store afterwards; empty: the machine holds no copy.
+  std::vector<std::string> store;
   std::vector<DrainStep> steps;            // what moves; of a forced one: what restarts elsewhere
   std::vector<DatasetLeft> deletes;        // data that goes with the machine, or stays on its disk
   std::vector<DatasetLeft> only_there;     // of that, what exists nowhere else

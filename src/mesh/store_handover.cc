@@ -19,11 +19,17 @@ std::string names_of(const std::vector<Machine>& machines) {
 
 }  // namespace
 
-Result<std::optional<StoreRequest>> plan_handover(const Machine& leaver, bool lost,
+Result<std::optional<StoreRequest>> plan_handover(const Machine& leaver,
+                                                  const RemovalRequest& removal,
                                                   std::vector<Machine> others) {
   if (!leaver.stores) return std::nullopt;
-  const auto copies = 1 + static_cast<uint64_t>(std::ranges::count(others, true, &Machine::stores));
-  if (lost && copies == 1) {
+  const auto now = 1 + static_cast<uint64_t>(std::ranges::count(others, true, &Machine::stores));
+  const uint64_t copies = removal.replicas == 0 ? now : removal.replicas;
+  if (!is_replica_count(copies)) {
+    return fail(Code::invalid, std::format("{} copies of the store", copies),
+                "--replicas takes 1, 3 or 5");
+  }
+  if (removal.force && now == 1) {
     return fail(Code::precondition,
                 std::format("machine {} held the only copy of the store", leaver.name),
                 "bring that machine back: nothing else has all of it");
@@ -36,13 +42,11 @@ Result<std::optional<StoreRequest>> plan_handover(const Machine& leaver, bool lo
   if (others.size() < copies) {
     const std::string hint =
         others.empty() ? "activate a machine, or add one: ployzctl machine add"
-                       : std::format("keep one copy: ployzctl machine storage promote --replicas 1 "
-                                     "{}; or add a machine",
-                                     others.front().name);
+                       : "keep one copy: --replicas 1; or add a machine: ployzctl machine add";
     return fail(Code::precondition,
-                std::format("machine {} holds one of {} copies of the store, and of the others only "
-                            "{} could: {}",
-                            leaver.name, copies, others.size(), names_of(others)),
+                std::format("machine {} holds one of {} copies of the store; there are to be {}, and "
+                            "of the others only {} could: {}",
+                            leaver.name, now, copies, others.size(), names_of(others)),
                 hint);
   }
   StoreRequest request{copies, {}, false};

@@ -18,15 +18,21 @@ Machine machine(int n, bool stores = false, MachineState state = MachineState::a
   return machine;
 }
 
+RemovalRequest forced() {
+  RemovalRequest request;
+  request.force = true;
+  return request;
+}
+
 TEST(PlanHandover, NothingOfWhoHoldsNoCopy) {
-  const auto move = plan_handover(machine(1), false, {machine(2, true)});
+  const auto move = plan_handover(machine(1), {}, {machine(2, true)});
   ASSERT_TRUE(move);
   EXPECT_FALSE(*move);
 }
 
 TEST(PlanHandover, TheEldestOfTheOthersTakesTheOnlyCopy) {
   const auto move = plan_handover(
-      machine(1, true), false,
+      machine(1, true), {},
       {machine(2), machine(3), machine(4, false, MachineState::draining)});
   ASSERT_TRUE(move && *move);
   EXPECT_EQ((*move)->replicas, 1u);
@@ -34,23 +40,38 @@ TEST(PlanHandover, TheEldestOfTheOthersTakesTheOnlyCopy) {
 }
 
 TEST(PlanHandover, WhoHoldsACopyKeepsIt) {
-  const auto move = plan_handover(machine(1, true), true,
+  const auto move = plan_handover(machine(1, true), forced(),
                                   {machine(2, true), machine(3, true), machine(4), machine(5)});
   ASSERT_TRUE(move && *move);
   EXPECT_EQ((*move)->machines, (std::vector<std::string>{"id-3", "id-2", "id-5"}));
 }
 
 TEST(PlanHandover, TooFewOthersAreNamed) {
-  const auto move = plan_handover(machine(1, true), false, {machine(2, true), machine(3, true)});
+  const auto move = plan_handover(machine(1, true), {}, {machine(2, true), machine(3, true)});
   ASSERT_FALSE(move);
   EXPECT_EQ(move.error().code, Code::precondition);
   EXPECT_EQ(move.error().message,
-            "machine m1 holds one of 3 copies of the store, and of the others only 2 could: m3, m2");
-  EXPECT_TRUE(move.error().hint.contains("machine storage promote --replicas 1 m3"));
+            "machine m1 holds one of 3 copies of the store; there are to be 3, and of the others only "
+            "2 could: m3, m2");
+  EXPECT_TRUE(move.error().hint.contains("--replicas 1"));
+}
+
+TEST(PlanHandover, FewerCopiesWhenThatIsAskedFor) {
+  RemovalRequest request;
+  request.replicas = 1;
+  const auto move = plan_handover(machine(1, true), request, {machine(2, true), machine(3, true)});
+  ASSERT_TRUE(move && *move) << move.error().line();
+  EXPECT_EQ((*move)->replicas, 1u);
+  EXPECT_EQ((*move)->machines, std::vector<std::string>{"id-3"});
+  // Repeated when the store has moved, there is nothing to be moved.
+  EXPECT_FALSE(plan_handover(machine(1), request, {machine(3, true)}).value());
+  request.replicas = 2;
+  EXPECT_EQ(plan_handover(machine(1, true), request, {machine(2, true)}).error().code,
+            Code::invalid);
 }
 
 TEST(PlanHandover, TheOnlyCopyOfALostMachineIsNotHandedOver) {
-  const auto move = plan_handover(machine(1, true), true, {machine(2)});
+  const auto move = plan_handover(machine(1, true), forced(), {machine(2)});
   ASSERT_FALSE(move);
   EXPECT_TRUE(move.error().message.contains("the only copy of the store"));
 }

@@ -53,6 +53,12 @@ struct Readiness {
   auto operator<=>(const Readiness&) const = default;
 };
 
+// From the start of an instance until it is ready or has failed.
+[[nodiscard]] constexpr std::chrono::milliseconds longest_wait(const Readiness& readiness) {
+  return readiness.kind == Readiness::Kind::none ? readiness.interval
+                                                 : readiness.start_period + readiness.timeout;
+}
+
 struct Mount {
   VolumeName volume;
   std::string target;  // absolute path in the container

@@ -56,6 +56,7 @@ struct StoredTransfer {
 [[nodiscard]] Json to_json(const TransferRecord& record);
 [[nodiscard]] Result<TransferRecord> transfer_record_from_json(const Json& json);
 
+inline constexpr uint64_t kMostReplicas = 5;
 // How many machines may hold a store.
 [[nodiscard]] constexpr bool is_replica_count(uint64_t count) {
   return count == 1 || count == 3 || count == 5;

@@ -22,10 +22,30 @@ struct Group {
   std::set<VolumeName> volumes;
 };
 
+// Only what stops before the commit is down in between; else the successors are there first.
+void expect_downtime(DrainMove& move) {
+  std::chrono::milliseconds stops{0};
+  std::chrono::milliseconds ready{0};
+  bool any = false;
+  for (const Step& step : move.plan.apply) {
+    if (const auto* stop = std::get_if<StopInstance>(&step.action)) {
+      any = true;
+      stops = std::max(stops, stop->grace);
+    }
+    if (const auto* await = std::get_if<AwaitReady>(&step.action)) {
+      ready = std::max(ready, longest_wait(await->readiness));
+    }
+  }
+  if (!any) return;
+  move.stops_within = stops;
+  move.ready_within = ready;
+}
+
 class Drainage {
  public:
   Drainage(const Machine& machine, const Snapshot& snapshot, const PlanIdentity& identity)
-      : snapshot_(snapshot), identity_(identity), machine_(machine.id), name_(machine.name) {
+      : snapshot_(snapshot), identity_(identity), machine_(machine.id), name_(machine.name),
+        copies_(machine_, images_on(machine_, snapshot), snapshot_) {
     for (Machine& each : snapshot_.machines) {
       if (each.id == machine_) each.state = MachineState::draining;
     }
@@ -56,6 +76,7 @@ class Drainage {
   PlanIdentity identity_;
   MachineId machine_;
   std::string name_;
+  ImageCopies copies_;
   uint64_t plans_ = 0;
   DrainPlan drain_;
 };
@@ -177,6 +198,8 @@ void Drainage::take(DrainMove move) {
                                  : find_dataset(snapshot_, volume->machine, volume->dataset);
     if (dataset != nullptr) move.bytes += dataset->used_bytes;
   }
+  move.images = copies_.needed_by(move.plan);
+  expect_downtime(move);
   foresee(move.plan, snapshot_);
   drain_.moves.push_back(std::move(move));
 }

@@ -7,12 +7,14 @@
 // started elsewhere before it stops here.
 #pragma once
 
+#include <chrono>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "base/result.h"
 #include "model/plan.h"
+#include "plan/image_copies.h"
 #include "plan/requests.h"
 #include "plan/snapshot.h"
 
@@ -25,6 +27,11 @@ struct DrainMove {
   std::string to;        // a machine's name; empty: spread over several, or nothing comes anew
   uint64_t bytes = 0;    // of the volumes, as they are now
   Plan plan;             // as the engine would make it now
+  std::vector<ImageCopy> images;  // to be copied before, from the machine that is drained
+  // While its writers stand still: stopping takes at most this, and being ready again this (between
+  // them the last difference of the data is sent). Zero: nothing stops before its successor is ready.
+  std::chrono::milliseconds stops_within{0};
+  std::chrono::milliseconds ready_within{0};
 
   [[nodiscard]] const NamespaceName& name_space() const;
 };

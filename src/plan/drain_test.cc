@@ -4,6 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "plan/aftermath.h"
 #include "plan/testing/world.h"
 
@@ -96,6 +98,52 @@ TEST(PlanDrain, DataIsMigratedFirstThenTheRestLeavesAtOnce) {
   // The dataset that is left behind is told, and nothing else.
   ASSERT_EQ(plan.stays.size(), 1u);
   EXPECT_TRUE(plan.stays[0].moves);
+}
+
+TEST(PlanDrain, ImagesThatOthersLackAreCopiedOnceBeforeTheyAreNeeded) {
+  Cluster world;
+  world.on_first(with_database());
+  for (int number : {2, 3}) world.facts(number).images.clear();
+  // A tag that means another image elsewhere is left alone; the image comes by its id.
+  world.facts(1).images.erase("shop/db:1");
+  const DrainPlan plan = world.drain();
+  EXPECT_THAT(misfits(plan), ElementsAre());
+  ASSERT_EQ(plan.moves.size(), 2u);
+  std::set<MachineId> reached;
+  for (const DrainMove& move : plan.moves) {
+    for (const ImageCopy& copy : move.images) {
+      EXPECT_EQ(copy.image_id, kImage1);
+      EXPECT_TRUE(reached.insert(copy.to).second) << copy.to.str() << " twice";
+      EXPECT_NE(copy.to, test_machine(1).id);
+    }
+  }
+  ASSERT_EQ(plan.moves[0].images.size(), 1u);
+  EXPECT_EQ(plan.moves[0].images[0].image, kImage1);  // its tag is gone
+  EXPECT_EQ(plan.moves[0].images[0].to_name, plan.moves[0].to);
+  EXPECT_EQ(reached.size(), 2u);
+}
+
+TEST(PlanDrain, AnImageThatIsNowhereIsAMisfit) {
+  Cluster world;
+  world.on_first(test_request({test_service("web")}));
+  for (int number : {1, 2, 3}) world.facts(number).images.clear();
+  EXPECT_THAT(misfits(world.drain()), ElementsAre(HasSubstr("shop/web: ")));
+}
+
+TEST(PlanDrain, TheDowntimeOfWhatHasDataIsTold) {
+  Cluster world;
+  DeployRequest request = with_database();
+  request.manifest.services[0].container.stop_grace_period = std::chrono::seconds(7);
+  request.manifest.services[0].container.readiness = Readiness{.kind = Readiness::Kind::tcp,
+                                                               .port = "http",
+                                                               .timeout = std::chrono::seconds(2),
+                                                               .start_period = std::chrono::seconds(40)};
+  world.on_first(request);
+  const DrainPlan plan = world.drain();
+  ASSERT_EQ(plan.moves.size(), 2u);
+  EXPECT_EQ(plan.moves[0].stops_within, std::chrono::seconds(7));
+  EXPECT_EQ(plan.moves[0].ready_within, std::chrono::seconds(42));
+  EXPECT_EQ(plan.moves[1].stops_within + plan.moves[1].ready_within, std::chrono::seconds(0));
 }
 
 TEST(PlanDrain, StatelessServicesStartBeforeTheyStopAndKeepTheirRevision) {

@@ -29,8 +29,8 @@ def cluster():
     yield from running(Leaving(f"{PREFIX}leave", machines=3), [*IMAGES, f"{POSTGRES}:1"])
 
 
-def removed(cluster, machine):
-    answer = cluster.ctl("machine", "rm", machine.name, "--yes")
+def removed(cluster, machine, *words):
+    answer = cluster.ctl("machine", "rm", machine.name, "--yes", *words)
     assert (answer.code, answer.outcome) == (0, "removed"), answer
     assert machine.name not in cluster.members()
 
@@ -50,13 +50,14 @@ def test_founder_and_another_leave_and_the_last_has_everything(cluster):
             # Of three copies one cannot go when there is no other machine for it.
             refused = cluster.ctl("machine", "rm", first.name, "--yes")
             assert refused.code == 3 and "3 copies" in refused.error["message"], refused
-            promote(cluster, 1, first)
-            writer.go_on()
-            removed(cluster, first)  # with the store, which goes to another
-            assert holders(cluster) != [] and first.name not in holders(cluster)
+            assert "--replicas 1" in refused.error["hint"], refused
+            preview = cluster.must("machine", "rm", first.name, "--replicas", "1", "--dry-run")
+            assert preview.json["store"] == [second.name], preview
+            removed(cluster, first, "--replicas", "1")
+            assert holders(cluster) == [second.name]
             writer.go_on()
             ledger.more(5)
-            removed(cluster, second)
+            removed(cluster, second)  # with the only copy, which goes to the last
             assert cluster.members() == holders(cluster) == [last.name]
             writer.go_on()
             ledger.more(5)

@@ -137,3 +137,24 @@ def test_a_drain_that_is_cut_off_goes_on(cluster):
     assert home.name not in machines_of(cluster, "busy") + machines_of(cluster, "files")
     assert cluster.tree_hash("files/data") == before
     assert cluster.strays() == []
+
+
+def test_images_that_nobody_else_has_go_along(cluster):
+    second = cluster.machine(2)
+    image = "ployz-samples/web:3"
+    pinned = 'machines = ["%s"]' % second.name
+    assert cluster.deploy(web("carried", image, extra=pinned)).code == 0
+    try:
+        for machine in (cluster.machine(1), cluster.machine(3)):
+            machine.docker("rmi", "--force", image)
+        assert cluster.deploy(web("carried", image)).code == 0
+        assert machines_of(cluster, "carried") == [second.name]
+        preview = cluster.must("machine", "drain", second.name, "--dry-run").json
+        copied = [(c["image"], c["machine_name"]) for s in preview["steps"] for c in s["images"]]
+        assert len(copied) == 1 and copied[0][0] == image, preview
+        done = cluster.must("machine", "drain", second.name)
+        assert done.outcome == "drained", done
+        assert machines_of(cluster, "carried") == [copied[0][1]]
+        assert cluster.machine(1).get("carried.example.com")[0] == 200
+    finally:
+        cluster.must("image", "push", image, "--to", "all")
