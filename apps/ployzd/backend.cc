@@ -31,6 +31,13 @@ Result<StatusReport> Backend::status() {
   report.version = version();
   report.started_at_ms = node_.started_at_ms();
   report.components.push_back(containers_component(node_.drivers()));
+  if (const auto removed = node_.removed()) {
+    report.network = removed->network;
+    report.machine = removed->machine;
+    report.removed = removed->removed;
+    report.components.push_back({"network", false, node_.member().error().line()});
+    return report;
+  }
   const auto member = node_.member();
   if (!member) return report;
   report.network = (*member)->identity().network;

@@ -50,7 +50,7 @@ class Backend : public ApiService {
   Result<MeshReport> mesh_join_by_token(const JoinToken& token, const EventSink& events) override;
   Result<bool> mesh_stop(bool force, const EventSink& events) override;
   Result<bool> mesh_start(const EventSink& events) override;
-  Status mesh_destroy(bool force, const EventSink& events) override;
+  Status mesh_destroy(bool force, bool keep_data, const EventSink& events) override;
   Result<std::vector<RttReport>> machine_rtt() override;
   Result<DoctorReport> doctor(const std::vector<std::string>& machines) override;
   Result<Plan> deploy_preview(const DeployRequest& request) override;

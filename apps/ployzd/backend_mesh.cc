@@ -95,8 +95,8 @@ Result<bool> Backend::mesh_start(const EventSink& events) {
   return node_.start_network(progress_to(events));
 }
 
-Status Backend::mesh_destroy(bool force, const EventSink& events) {
-  return node_.leave_network(force, progress_to(events));
+Status Backend::mesh_destroy(bool force, bool keep_data, const EventSink& events) {
+  return node_.leave_network(force, keep_data, progress_to(events));
 }
 
 Result<MeshReport> Backend::mesh() {

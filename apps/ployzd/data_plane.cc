@@ -1,6 +1,9 @@
 #include "data_plane.h"
 
+#include <format>
+
 #include "base/files.h"
+#include "base/subprocess.h"
 #include "drivers/haproxy/haproxy_config.h"
 #include "drivers/knot/knot_config.h"
 #include "nats_files.h"
@@ -76,6 +79,20 @@ Status start_services(const Identity& identity, const Config& config, const Path
     TRY(drivers.units.ensure_started(name));
   }
   return {};
+}
+
+Status stop_services(const LocalDrivers& drivers, const Progress& progress) {
+  for (const auto* name :
+       {unit::kRouter, unit::kHaproxy, unit::kKnot, unit::kNats, unit::kNatsB, unit::kWireguard}) {
+    TRY(drivers.units.ensure_stopped(name));
+    progress(std::format("{} is stopped", name));
+  }
+  return {};
+}
+
+void remove_redirects() {
+  (void)run({.argv = {"nft", "delete", "table", "ip", HaproxyConfig().nft_table}},
+            {.timeout = std::chrono::milliseconds(10000)});
 }
 
 Status point_router(const Identity& identity, const Config& config, const Paths& paths,

@@ -2,6 +2,7 @@
 // for the founder of a network and for who joins it; each step may be repeated.
 #pragma once
 
+#include "founder.h"
 #include "identity.h"
 #include "member.h"
 #include "model/config.h"
@@ -25,5 +26,11 @@ namespace ployz {
 [[nodiscard]] Status point_router(const Identity& identity, const Config& config,
                                   const Paths& paths, const LocalDrivers& drivers);
 [[nodiscard]] Status await_router(Member& member, Clock& clock);
+
+// Stops what serves here, and the tunnel, until they are started again; over restarts too.
+[[nodiscard]] Status stop_services(const LocalDrivers& drivers, const Progress& progress);
+// Redirects of published ports, which are the gateway's. Absent is fine, and nothing depends on the
+// answer.
+void remove_redirects();
 
 }  // namespace ployz

@@ -15,6 +15,7 @@ Json to_json(const Identity& identity) {
   if (identity.settings) json["settings"] = to_json(*identity.settings);
   if (!identity.store.members.empty()) json["store"] = to_json(identity.store);
   if (identity.leaving) json["leaving"] = to_json(*identity.leaving);
+  if (identity.removed) json["removed"] = to_json(*identity.removed);
   return json;
 }
 
@@ -50,6 +51,9 @@ Result<Identity> identity_from_json(const Json& json) {
   }
   if (json.contains("leaving")) {
     identity.leaving = TRY(leave_request_from_json(TRY(get_object(json, "leaving"))));
+  }
+  if (json.contains("removed")) {
+    identity.removed = TRY(removal_notice_from_json(TRY(get_object(json, "removed"))));
   }
   return identity;
 }

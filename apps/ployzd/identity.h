@@ -13,6 +13,7 @@
 #include "model/admission.h"
 #include "model/config.h"
 #include "model/machine.h"
+#include "model/removal_notice.h"
 #include "model/store.h"
 
 namespace ployz {
@@ -27,6 +28,8 @@ struct Identity {
   bool stopped = false;            // by `mesh stop`: nothing of the network runs until `mesh start`
   // It was told to leave and has not finished; nothing but that is done with it any more.
   std::optional<LeaveRequest> leaving = {};
+  // The network has removed it while it was away: it serves nothing any more, and keeps its data.
+  std::optional<RemovalNotice> removed = {};
   bool operator==(const Identity&) const = default;
 
   [[nodiscard]] bool has_store() const { return store.includes(machine.id); }

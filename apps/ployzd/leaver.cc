@@ -3,8 +3,7 @@
 #include <format>
 
 #include "base/files.h"
-#include "base/subprocess.h"
-#include "drivers/haproxy/haproxy_config.h"
+#include "data_plane.h"
 #include "mesh/subnets.h"
 
 namespace ployz {
@@ -26,22 +25,16 @@ Status remove_contents(const std::filesystem::path& folder) {
   return {};  // absent: nothing
 }
 
-// Redirects of published ports. Absent is fine, and nothing depends on the answer.
-void remove_redirects() {
-  (void)run({.argv = {"nft", "delete", "table", "ip", HaproxyConfig().nft_table}},
-            {.timeout = std::chrono::milliseconds(10000)});
-}
-
 }  // namespace
 
-Status check_may_leave(Member* member, const LocalDrivers& drivers) {
+Status check_may_leave(Member* member, const LocalDrivers& drivers, bool keep_data) {
   constexpr auto kHint = "to do it all the same: ployzctl mesh destroy --force";
   const auto instances = TRY(drivers.containers.list());
   if (!instances.empty()) {
     return fail(Code::precondition,
                 std::format("this machine has {} instances", instances.size()), kHint);
   }
-  if (Volumes* const volumes = drivers.storage.volumes()) {
+  if (Volumes* const volumes = keep_data ? nullptr : drivers.storage.volumes()) {
     if (const auto datasets = volumes->list(); !datasets || !datasets->empty()) {
       return fail(Code::precondition,
                   datasets ? std::format("this machine has {} datasets", datasets->size())

@@ -8,8 +8,8 @@
 
 namespace ployz {
 
-// `precondition`: it runs instances, or its network has other members.
-[[nodiscard]] Status check_may_leave(Member* member, const LocalDrivers& drivers);
+// `precondition`: it has instances, or datasets that would go, or its network has other members.
+[[nodiscard]] Status check_may_leave(Member* member, const LocalDrivers& drivers, bool keep_data);
 
 // The network forgets this machine: its record and its claim of a subnet. Its keys go next, so it can
 // never answer again, and a silent member would refuse every further machine. When the store is not

@@ -52,6 +52,8 @@ class NatsMember final : public Member {
                 .guests = {.key = [this](const MachineId& guest) { return key_of_guest(guest); },
                            .join = [this](const MachineId& guest, const Json& request)
                                -> Result<Json> { return let_in(guest, request); }},
+                .removed = {.key = [this](const MachineId& asking) { return key_of_removed(asking); },
+                            .answer = [this](const MachineId& asking) { return removal(asking); }},
                 .log = [](const std::string& line) { spdlog::debug("{}", line); }}),
         journal_(std::move(journal)),
         transfers_(std::move(transfers)),
@@ -73,7 +75,7 @@ class NatsMember final : public Member {
         mesh_(identity_.machine.id, {keeper_, drivers.echo, drivers.prober, drivers.executor}),
         store_(paths, {*connection_, rpc_, peers_, drivers.units, drivers.clock,
                        [this] { return this->identity(); },
-                       [this] { return last_seen_.members(); }}),
+                       [this] { return last_seen_.members(); }, drivers.removed}),
         copy_(identity_.machine.id, paths, *connection_, drivers.clock),
         updates_(paths, config.socket,
                  {drivers.units, *transfers_, [this] { return problems(); }}) {}
@@ -189,6 +191,18 @@ class NatsMember final : public Member {
     }
     spdlog::info("invite {} lets in machine {}", guest.str(), record.id.str());
     return to_json(*bundle);
+  }
+
+  // And the one that is a former member's too, for when it comes back.
+  std::optional<std::string> key_of_removed(const MachineId& asking) {
+    const auto removal = keeper_.removal_of(asking);
+    if (!removal || !*removal) return std::nullopt;
+    return (*removal)->machine.nats_public_key;
+  }
+  Result<Json> removal(const MachineId& asking) {
+    RemovalAnswer answer{identity().store.epoch, std::nullopt};
+    if (const auto removal = TRY(keeper_.removal_of(asking))) answer.removed = removal->notice;
+    return to_json(answer);
   }
 
   static void warn(const std::string& line) { spdlog::warn("{}", line); }

@@ -44,6 +44,8 @@ struct LocalDrivers {
   Storage& storage;
   // The command "leave" (mesh/mesh_calls.h), which outlives a Member. Called on its threads.
   std::function<Status(const LeaveRequest&)> leave = {};
+  // The network has removed this machine; the same.
+  std::function<Status(const RemovalNotice&)> removed = {};
 };
 
 class Member {

@@ -34,6 +34,7 @@ Node::Node(Config config, Paths paths, LocalDrivers drivers)
       paths_(std::move(paths)),
       drivers_([&] {
         drivers.leave = [this](const LeaveRequest& request) { return told_to_leave(request); };
+        drivers.removed = [this](const RemovalNotice& notice) { return told_removed(notice); };
         return std::move(drivers);
       }()),
       started_at_ms_(drivers_.clock.wall_ms()) {}
@@ -54,6 +55,11 @@ Status Node::start() {
   if (identity && identity->leaving) {
     const std::scoped_lock lock(changing_);
     begin_leaving(identity->network, {});
+    return {};
+  }
+  if (identity && identity->removed) {
+    const std::scoped_lock lock(changing_);
+    begin_ending(*identity);
     return {};
   }
   // One that is not complete is a command that was cut off; the same command continues it.
@@ -132,6 +138,7 @@ Result<std::shared_ptr<Member>> Node::member() {
     return fail(Code::precondition, std::format("this machine is leaving network {}", left_),
                 "it does so by itself; see: journalctl -u ployzd");
   }
+  if (removed_) return fail(was_removed(*removed_));
   if (member_) return member_;
   if (!stopped_.empty()) {
     return fail(Code::precondition,
@@ -145,6 +152,7 @@ Result<std::shared_ptr<Member>> Node::member() {
 Result<bool> Node::found_network(const std::string& name, const Progress& progress) {
   TRY(check_dns_label(name, "network name"));
   const std::scoped_lock lock(changing_);
+  TRY(check_not_removed());
   Identity identity = TRY(ensure_self(config_, paths_, drivers_));
   const bool named = !identity.network.empty();
   if (named && identity.network != name) return belongs_to(identity.network);
@@ -162,11 +170,13 @@ Result<bool> Node::found_network(const std::string& name, const Progress& progre
 
 Result<SelfRecord> Node::self_record() {
   const std::scoped_lock lock(changing_);
+  TRY(check_not_removed());
   return self_record_of(TRY(ensure_self(config_, paths_, drivers_)), drivers_.clock.wall_ms());
 }
 
 Result<bool> Node::join_network(const JoinBundle& bundle, const Progress& progress) {
   const std::scoped_lock lock(changing_);
+  TRY(check_not_removed());
   Identity identity = TRY(ensure_self(config_, paths_, drivers_));
   TRY(Joiner::check(bundle, identity));
   if (!identity.network.empty() &&
@@ -208,6 +218,7 @@ Result<bool> Node::become_active(const Progress& progress) {
 
 Result<bool> Node::join_by_token(const JoinToken& token, const Progress& progress) {
   const std::scoped_lock lock(changing_);
+  TRY(check_not_removed());
   const auto found = TRY(load_identity(paths_.identity()));
   if (found && !found->network.empty()) {
     if (found->network != token.network) return belongs_to(found->network);
@@ -240,6 +251,7 @@ Result<bool> Node::join_by_token(const JoinToken& token, const Progress& progres
 
 Result<bool> Node::stop_network(bool force, const Progress& progress) {
   const std::scoped_lock lock(changing_);
+  TRY(check_not_removed());
   auto identity = TRY(load_identity(paths_.identity()));
   if (!identity || !identity->complete) return fail(member().error());
   if (!force) {
@@ -254,17 +266,13 @@ Result<bool> Node::stop_network(bool force, const Progress& progress) {
   const bool was_stopped = std::exchange(identity->stopped, true);
   TRY(save_identity(paths_.identity(), *identity));
   become(nullptr, identity->network);
-  for (const auto* name :
-       {unit::kRouter, unit::kHaproxy, unit::kKnot, unit::kNats, unit::kNatsB,
-        unit::kWireguard}) {
-    TRY(drivers_.units.ensure_stopped(name));
-    progress(std::format("{} is stopped", name));
-  }
+  TRY(stop_services(drivers_, progress));
   return !was_stopped;
 }
 
 Result<bool> Node::start_network(const Progress& progress) {
   const std::scoped_lock lock(changing_);
+  TRY(check_not_removed());
   auto identity = TRY(load_identity(paths_.identity()));
   if (!identity || !identity->complete) return fail(member().error());
   const Config config = network_config(config_, *identity);
@@ -331,17 +339,21 @@ Result<bool> Node::go_on_leaving() {
   return true;
 }
 
-Status Node::leave_network(bool force, const Progress& progress) {
+Status Node::leave_network(bool force, bool keep_data, const Progress& progress) {
   const std::scoped_lock lock(changing_);
   auto identity = TRY(load_identity(paths_.identity()));
   if (!identity) return {};
   {
     const auto member = this->member();
-    if (!force) TRY(check_may_leave(member ? member->get() : nullptr, drivers_));
+    if (!force) TRY(check_may_leave(member ? member->get() : nullptr, drivers_, keep_data));
     if (member) leave_records(**member, drivers_, progress);
   }
   become(nullptr);
-  return leave(*std::move(identity), paths_, drivers_, progress);
+  if (keep_data && !identity->leaving) identity->leaving = LeaveRequest{{}, true};
+  TRY(leave(*std::move(identity), paths_, drivers_, progress));
+  const std::scoped_lock forgotten(mutex_);
+  removed_.reset();
+  return {};
 }
 
 }  // namespace ployz

@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -12,6 +13,7 @@
 #include "member.h"
 #include "model/config.h"
 #include "model/join_token.h"
+#include "model/removal_notice.h"
 #include "paths.h"
 
 namespace ployz {
@@ -43,8 +45,8 @@ class Node {
   [[nodiscard]] Result<bool> join_by_token(const JoinToken& token, const Progress& progress);
 
   // Leaves its network (leaver.h); belonging to none succeeds. `precondition`: there are instances
-  // or other members, unless forced.
-  [[nodiscard]] Status leave_network(bool force, const Progress& progress);
+  // or other members, unless forced. `keep_data`: its storage pool stays, with all datasets.
+  [[nodiscard]] Status leave_network(bool force, bool keep_data, const Progress& progress);
 
   // This machine's part of the network stops, tunnel included, until start_network(), over restarts
   // too: it answers nobody, and its instances, which run on, are reached by nobody. `precondition`
@@ -56,6 +58,14 @@ class Node {
   // The command "leave" (mesh/mesh_calls.h): noted when it returns; the rest is done by a thread of
   // its own, now or, after a crash, by the next start().
   [[nodiscard]] Status told_to_leave(const LeaveRequest& request);
+
+  // Its network has removed this machine, as the members say (mesh/removal_inquiry.h): noted when it
+  // returns. A thread of its own, now or after a crash by the next start(), stops gateway, DNS, tunnel
+  // and instances. Nothing is deleted, and from then on every call but leave_network() is refused with
+  // what it was told.
+  [[nodiscard]] Status told_removed(const RemovalNotice& notice);
+  // Who it was until it was told so; nullopt: it was not.
+  [[nodiscard]] std::optional<Identity> removed();
 
   // With the settings of the network it belongs to.
   [[nodiscard]] Config config();
@@ -81,11 +91,18 @@ class Node {
   // True when it has left; an error is told, and it is tried again.
   [[nodiscard]] Result<bool> go_on_leaving();
 
+  [[nodiscard]] static Error was_removed(const Identity& identity);
+  [[nodiscard]] Status check_not_removed();
+  void begin_ending(const Identity& identity);
+  void keep_ending(const std::stop_token& stop);
+  [[nodiscard]] Status go_on_ending();
+
   std::mutex changing_;  // one found, join or leave at a time
   std::mutex mutex_;     // guards member_
   std::shared_ptr<Member> member_;
   std::string stopped_;  // the network stopped here; guarded by mutex_
   std::string left_;     // the network it was told to leave; guarded by mutex_
+  std::optional<Identity> removed_;  // what removed() says; guarded by mutex_
   std::jthread leaver_;  // last: it ends before what it uses; begun under changing_
 };
 

@@ -4,6 +4,7 @@
 #include <spdlog/spdlog.h>
 
 #include "drivers/nats/key_value.h"
+#include "mesh/removal_inquiry.h"
 #include "mesh/roster.h"
 #include "mesh/store_decision.h"
 #include "ports/peer_calls.h"
@@ -82,11 +83,17 @@ Status StoreHost::ask_peers() {
     calls.push_back({{machine.id, Target::agent, std::string(kStorePlace)}, Json::object()});
   }
   StoreEpoch latest = identity.store;
+  bool refused = false;
   for (const auto& answer : ports_.peers.call_all(calls, kPing)) {
+    refused = refused || (!answer && answer.error().code == Code::denied);
     const auto place = answer ? store_epoch_from_json(*answer) : Result<StoreEpoch>(StoreEpoch());
     if (place && place->epoch > latest.epoch) latest = *place;
   }
-  return latest.epoch > identity.store.epoch ? go_over_(latest) : Status{};
+  if (latest.epoch > identity.store.epoch) return go_over_(latest);
+  if (!refused) return {};
+  const auto notice = ask_removal(ports_.peers, *ports_.last_seen(), identity.machine.id,
+                                  identity.store.epoch, kPing);
+  return notice ? ports_.removed(*notice) : Status{};
 }
 
 Status StoreHost::settle(const std::optional<StoredTransfer>& newest) {

@@ -19,6 +19,7 @@
 #include "identity.h"
 #include "mesh/roster_file.h"
 #include "mesh/store_steps.h"
+#include "model/removal_notice.h"
 #include "mesh/store_recovery.h"
 #include "ports/peer_calls.h"
 #include "paths.h"
@@ -38,6 +39,8 @@ class StoreHost final : public StoreSteps {
     Clock& clock;
     std::function<Identity()> identity;
     std::function<RosterFile::Members()> last_seen;
+    // The network has removed this machine, which ends this very object: on another thread.
+    std::function<Status(const RemovalNotice&)> removed;
   };
   // Goes over to another epoch of the store: identity, server, connection, router. Repeated until it
   // succeeds.

@@ -368,8 +368,10 @@ Result<Json> ApiClient::mesh_start(const EventSink& events) const {
   return change(request_of("POST", "/v1/mesh/start"), events);
 }
 
-Result<Json> ApiClient::mesh_destroy(bool force, const EventSink& events) const {
-  return change(request_of("POST", std::format("/v1/mesh/destroy?force={}", force)), events);
+Result<Json> ApiClient::mesh_destroy(bool force, bool keep_data, const EventSink& events) const {
+  return change(request_of("POST", std::format("/v1/mesh/destroy?force={}&keep_data={}", force,
+                                               keep_data)),
+                events);
 }
 
 Result<Json> ApiClient::deploy(const ManifestBody& manifest, const EventSink& events) const {

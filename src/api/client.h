@@ -100,7 +100,8 @@ class ApiClient {
   [[nodiscard]] Result<Json> invite_import(const std::string& token) const;
   [[nodiscard]] Result<Json> mesh_stop(bool force, const EventSink& events) const;
   [[nodiscard]] Result<Json> mesh_start(const EventSink& events) const;
-  [[nodiscard]] Result<Json> mesh_destroy(bool force, const EventSink& events) const;
+  [[nodiscard]] Result<Json> mesh_destroy(bool force, bool keep_data,
+                                          const EventSink& events) const;
   [[nodiscard]] Result<Json> deploy(const ManifestBody& manifest, const EventSink& events) const;
   [[nodiscard]] Result<Json> change_namespace(const ChangeRequest& request,
                                               const EventSink& events) const;

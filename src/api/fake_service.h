@@ -47,6 +47,7 @@ class FakeService : public ApiService {
   std::optional<JoinBundle> joined;
   std::optional<bool> stopped;    // the value of `force`
   std::optional<bool> destroyed;  // the value of `force`
+  bool data_kept = false;
   std::string loaded;
   std::atomic<int> deploys_done = 0;
   std::atomic<bool> logs_stopped = false;
@@ -123,8 +124,9 @@ class FakeService : public ApiService {
     tell(sink);
     return answer(std::exchange(stopped, std::nullopt).has_value());
   }
-  Status mesh_destroy(bool force, const EventSink& sink) override {
+  Status mesh_destroy(bool force, bool keep_data, const EventSink& sink) override {
     destroyed = force;
+    data_kept = keep_data;
     tell(sink);
     if (error) return fail(*error);
     return {};

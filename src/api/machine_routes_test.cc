@@ -197,10 +197,12 @@ TEST_F(MachineRoutes, WithdrawDestroyAndRtt) {
   EXPECT_EQ(service_.withdrawn->str(), kId);
   EXPECT_EQ(client().machine_withdraw("nonsense").error().code, Code::invalid);
 
-  ASSERT_TRUE(client().mesh_destroy(true, listen()));
+  ASSERT_TRUE(client().mesh_destroy(true, true, listen()));
   EXPECT_EQ(service_.destroyed, true);
-  ASSERT_TRUE(client().mesh_destroy(false, listen()));
+  EXPECT_TRUE(service_.data_kept);
+  ASSERT_TRUE(client().mesh_destroy(false, false, listen()));
   EXPECT_EQ(service_.destroyed, false);
+  EXPECT_FALSE(service_.data_kept);
 
   service_.rtt_list = {pair()};
   const auto rtt = client().machine_rtt();
@@ -374,7 +376,7 @@ TEST_F(MachineRoutes, ErrorsOfTheServiceArriveWhole) {
   EXPECT_EQ(client().machine_admit(to_json(record()), "", listen()).error(), *service_.error);
   EXPECT_EQ(client().machine_withdraw(kId).error(), *service_.error);
   EXPECT_EQ(client().mesh_join(to_json(bundle()), listen()).error(), *service_.error);
-  EXPECT_EQ(client().mesh_destroy(false, listen()).error(), *service_.error);
+  EXPECT_EQ(client().mesh_destroy(false, false, listen()).error(), *service_.error);
   EXPECT_EQ(client().machine_rtt().error(), *service_.error);
   EXPECT_EQ(client().doctor({}).error(), *service_.error);
   // A bundle of another version is refused before the service sees it.

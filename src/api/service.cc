@@ -31,7 +31,7 @@ Result<MeshReport> ApiService::mesh_join_by_token(const JoinToken&, const EventS
 }
 Result<bool> ApiService::mesh_stop(bool, const EventSink&) { return not_here("mesh stop"); }
 Result<bool> ApiService::mesh_start(const EventSink&) { return not_here("mesh start"); }
-Status ApiService::mesh_destroy(bool, const EventSink&) { return not_here("mesh destroy"); }
+Status ApiService::mesh_destroy(bool, bool, const EventSink&) { return not_here("mesh destroy"); }
 Result<StoreReport> ApiService::storage_promote(const StoreRequest&, const EventSink&,
                                                 std::stop_token) {
   return not_here("machine storage promote");

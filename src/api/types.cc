@@ -57,15 +57,17 @@ Json to_json(const ComponentReport& report) {
 Json to_json(const StatusReport& report) {
   Json unfinished = Json::array();
   for (const OperationId& id : report.unfinished) unfinished.push_back(id.str());
-  return {{"api_version", kApiVersion},
-          {"version", report.version},
-          {"network", report.network},
-          {"machine", report.machine ? to_json(*report.machine) : Json()},
-          {"started_at_ms", report.started_at_ms},
-          {"components", list_of(report.components)},
-          {"namespaces", report.namespaces},
-          {"instances", report.instances},
-          {"unfinished", std::move(unfinished)}};
+  Json json = {{"api_version", kApiVersion},
+               {"version", report.version},
+               {"network", report.network},
+               {"machine", report.machine ? to_json(*report.machine) : Json()},
+               {"started_at_ms", report.started_at_ms},
+               {"components", list_of(report.components)},
+               {"namespaces", report.namespaces},
+               {"instances", report.instances},
+               {"unfinished", std::move(unfinished)}};
+  if (report.removed) json["removed"] = to_json(*report.removed);
+  return json;
 }
 
 Json to_json(const MeshInitRequest& request) {

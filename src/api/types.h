@@ -25,6 +25,7 @@
 #include "model/machine.h"
 #include "model/names.h"
 #include "model/plan.h"
+#include "model/removal_notice.h"
 #include "ports/containers.h"
 
 namespace ployz {
@@ -44,6 +45,8 @@ struct StatusReport {
   std::string version;  // of the daemon
   std::string network;  // empty: this machine belongs to none yet (`mesh init`)
   std::optional<Machine> machine;
+  // Network and machine are what they were: it was removed, and serves nothing.
+  std::optional<RemovalNotice> removed;
   uint64_t started_at_ms = 0;
   std::vector<ComponentReport> components;
   uint64_t namespaces = 0;

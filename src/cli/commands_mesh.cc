@@ -145,10 +145,12 @@ Result<Answer> run_destroy(Session& session, const Args& args) {
     return fail(Code::invalid, "this machine would leave its network and lose what it keeps of it",
                 "add --yes");
   const bool force = args.has("force");
-  Json document = TRY(
-      session.change([&](const ApiClient& client,
-                         const EventSink& events) { return client.mesh_destroy(force, events); },
-                     false));
+  const bool keep_data = args.has("keep-data");
+  Json document = TRY(session.change(
+      [&](const ApiClient& client, const EventSink& events) {
+        return client.mesh_destroy(force, keep_data, events);
+      },
+      false));
   return Answer{std::move(document), "this machine belongs to no network\n"};
 }
 
@@ -207,10 +209,12 @@ CommandSpec mesh_command() {
                         .summary = "This machine leaves its network and is as before it",
                         .description = "Refused while it runs instances or the network has other "
                                        "members, unless forced.\nThe others are not told: see "
-                                       "machine rm for a machine that serves.",
+                                       "machine rm for a machine that serves. Of a machine that was "
+                                       "removed\nwhile it was away this cleans the host.",
                         .examples = {"ployzctl mesh destroy --yes",
                                      "ployzctl mesh destroy --force --yes"},
                         .options = {{"force", 0, "", "whatever it runs and whoever else is there"},
+                                    {"keep-data", 0, "", "leave its datasets on its disk"},
                                     {"yes", 'y', "", "do not ask"}},
                         .run = run_destroy},
                        {.name = "status",

@@ -140,12 +140,27 @@ bool nothing_stays(const Error& error) {
   return std::ranges::none_of(error.context, [](const auto& one) { return one.key == "stays"; });
 }
 
+// It was removed while it was away and has noticed: what it was goes, what it has stays.
+Status clean_removed(Host& host, const std::stop_token& stop) {
+  if (!host.facts.removed) return {};
+  host.say(std::format("was removed from network {}: it is cleaned, its datasets stay on its disk",
+                       host.facts.network));
+  host.touched = true;
+  RunOptions options;
+  options.timeout = minutes(2);
+  options.stop = stop;
+  TRY(remote_ployzctl(*host.remote, host.facts.sudo_words(),
+                      {"mesh", "destroy", "--force", "--keep-data", "--yes"}, options));
+  return {};
+}
+
 Result<Joined> add_one(const ApiClient& client, Host& host, const AddWish& wish,
                        const std::stop_token& stop) {
   auto end = [&]() -> Result<Joined> {
     TRY(install(host, wish, stop));
+    TRY(clean_removed(host, stop));
     return join_network({client, *host.remote, host.facts.sudo_words(), wish.name, host.say, stop,
-                         &host.touched});
+                         &host.touched, host.facts.may_have_data()});
   }();
   if (end) {
     if (auto kept = keep_installed(*host.remote, host.facts); !kept) host.say(kept.error().line());
@@ -260,8 +275,9 @@ Result<Answer> init_machine(Session& session, const AddWish& wish) {
     RunOptions options;
     options.timeout = minutes(2);
     if (began) {
-      const auto left = remote_ployzctl(*host.remote, host.facts.sudo_words(),
-                                        {"mesh", "destroy", "--force", "--yes"}, options);
+      std::vector<std::string> words{"mesh", "destroy", "--force", "--yes"};
+      if (host.facts.may_have_data()) words.emplace_back("--keep-data");
+      const auto left = remote_ployzctl(*host.remote, host.facts.sudo_words(), words, options);
       if (!left)
         error.context.push_back({"stays", "a half-founded network: " + left.error().line()});
     }

@@ -215,6 +215,9 @@ TEST_F(CliTest, MeshSelfRecordJoinAndDestroy) {
   EXPECT_EQ(run({"mesh", "destroy", "--force", "--yes", "--json"}), 0);
   EXPECT_EQ(document()["outcome"], "destroyed");
   EXPECT_EQ(service_.destroyed, true);
+  EXPECT_FALSE(service_.data_kept);
+  EXPECT_EQ(run({"mesh", "destroy", "--force", "--keep-data", "--yes"}), 0);
+  EXPECT_TRUE(service_.data_kept);
   EXPECT_EQ(run({"mesh", "create", "prod"}), 0);
 }
 

@@ -27,6 +27,7 @@ struct JoinWish {
   std::function<void(std::string_view)> say;  // a line of progress
   std::stop_token stop;
   bool* touched = nullptr;  // becomes true when the host is changed, undone or not
+  bool keep_data = false;   // datasets were there before: an undo leaves them on its disk
 };
 
 struct Joined {

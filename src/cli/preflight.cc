@@ -32,9 +32,11 @@ if [ -c /dev/net/tun ]; then say tun yes; else say tun no; fi
 say package "$(dpkg-query -W -f '${db:Status-Status} ${Version}' ployz 2>/dev/null |
   sed -n 's/^installed //p')"
 if command -v ployzctl >/dev/null 2>&1; then
-  say network "$($as_root ployzctl --json status 2>/dev/null |
-    sed -n 's/^  "network": "\(.*\)",*$/\1/p')"
+  status=$($as_root ployzctl --json status 2>/dev/null)
+  say network "$(printf '%s\n' "$status" | sed -n 's/^  "network": "\(.*\)",*$/\1/p')"
+  if printf '%s\n' "$status" | grep -q '^  "removed": {'; then say removed yes; fi
 fi
+if [ -e /var/lib/ployz/pool.img ]; then say pool yes; fi
 trouble=
 if ! command -v apt-get >/dev/null 2>&1; then trouble='there is no apt-get'
 elif [ -n "$(dpkg --audit 2>/dev/null)" ]; then
@@ -101,6 +103,8 @@ void take(HostFacts& facts, std::string_view key, std::string_view value) {
   if (key == "tun") facts.tun = value == "yes";
   if (key == "package") facts.package_version = text;
   if (key == "network") facts.network = text;
+  if (key == "pool") facts.pool = value == "yes";
+  if (key == "removed") facts.removed = value == "yes";
   if (key == "apt_trouble") facts.apt_trouble = text;
   if (key == "active") facts.active.push_back(text);
   if (key == "tcp") facts.tcp.push_back(text);
@@ -184,7 +188,7 @@ std::vector<std::string> check_preflight(const HostFacts& facts, const Preflight
             std::format("its clock is {} {} the network's (timedatectl set-ntp true)",
                         format_duration(skew), *wish.skew_ms < 0 ? "behind" : "ahead of"));
   }
-  problem(!facts.network.empty() && facts.network != wish.network,
+  problem(!facts.network.empty() && facts.network != wish.network && !facts.removed,
           std::format("it belongs to network {} already (ployzctl mesh destroy, there)",
                       facts.network));
   // Of what others left behind; without root it cannot be told.

@@ -31,11 +31,15 @@ struct HostFacts {
   uint64_t clock_ms = 0;
   std::string package_version;        // of ployz; empty: not installed
   std::string network;                // it belongs to already; empty: none
+  bool removed = false;               // from that network, and it has noticed
+  bool pool = false;                  // there is a storage pool of ours, with or without data
   std::string apt_trouble;            // why apt cannot be used; empty: it can
   std::vector<std::string> active;    // units of Ployz that run
   std::vector<std::string> tcp, udp;  // listening sockets as in /proc/net/tcp: "0100007F:1F90"
 
   [[nodiscard]] bool root() const { return uid == 0; }
+  // Whatever a try leaves undone there, datasets of before are none of its own.
+  [[nodiscard]] bool may_have_data() const { return removed || pool || !package_version.empty(); }
   // What stands before a command that needs root.
   [[nodiscard]] std::vector<std::string> sudo_words() const;
 };

@@ -361,7 +361,8 @@ Status MachineRemoval::tell(Run& run) {
 Status MachineRemoval::revoke_and_confirm(Run& run) {
   RemovalReport& report = run.report;
   const std::string& name = report.machine.name;
-  TRY(revoke(ports_.records, ports_.clock, report.machine));
+  TRY(revoke(ports_.records, ports_.clock,
+             {report.machine, {run.removal.id(), 0, run.request.force}, report.host_leaves}));
   note(run, std::format("the credentials of machine {} are revoked", name));
   const std::vector<Machine> members =
       others_of(report.machine, TRY(read_roster(ports_.records)).machines);

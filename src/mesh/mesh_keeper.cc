@@ -67,6 +67,7 @@ void MeshKeeper::run(const std::stop_token& stop) {
 
 Result<Roster> MeshKeeper::read() {
   Roster roster = TRY(read_roster(ports_.records));
+  TRY(read_removed(ports_.records, roster));
   if (!roster.machines.empty()) return roster;
   return fail(Code::corrupt, "the store lists no machine at all",
               "was it emptied? the tunnels stay as they are");
@@ -162,6 +163,16 @@ std::optional<Invite> MeshKeeper::invite(const InviteId& id) {
   const RecordedInvite* recorded = applied_ ? applied_->invite(id) : nullptr;
   if (recorded == nullptr || !is_guest(recorded->invite, ports_.clock.wall_ms())) return {};
   return recorded->invite;
+}
+
+Result<std::optional<Tombstone>> MeshKeeper::removal_of(const MachineId& id) {
+  const std::lock_guard lock(mutex_);
+  if (!applied_) return fail(Code::unavailable, "this machine has not heard of the store yet");
+  if (applied_->includes(id, ports_.clock.wall_ms())) return std::nullopt;
+  const auto found = std::ranges::find(applied_->removed, id,
+                                       [](const Tombstone& tombstone) { return tombstone.machine.id; });
+  if (found != applied_->removed.end()) return *found;
+  return fail(Code::not_found, std::format("machine {} is not known here", id.str()));
 }
 
 bool has_silent_peer(const std::vector<Peer>& peers, const std::vector<PeerStatus>& statuses) {

@@ -216,6 +216,29 @@ TEST_F(MeshKeeperTest, OnAnotherMachineThereAreNoUsersToKeep) {
   EXPECT_TRUE(users_.users.get().empty());
 }
 
+TEST_F(MeshKeeperTest, OneThatWasRemovedUnawaresIsAPeerStillAndIsTold) {
+  Machine gone = machine("m2", 2);
+  gone.overlay_address = "10.101.1.1";
+  const uint64_t revision = add(gone);
+  start();
+  ASSERT_TRUE(await_peers(1));
+  EXPECT_EQ(keeper_->removal_of(gone.id).value(), std::nullopt) << "it is a member";
+  const Tombstone tombstone{gone, {OperationId("op"), 7, true}, false};
+  ASSERT_TRUE(store_.create(Bucket::meta, "removed/m2", to_text(to_json(tombstone))));
+  ASSERT_TRUE(store_.remove(Bucket::machines, "m2", revision));
+  ASSERT_TRUE(keeper_->sync({gone.id, false}));
+  EXPECT_EQ(overlay_.set.get(), (std::vector<Peer>{{"wg-m2", "10.101.1.0/30", {}, true}}));
+  EXPECT_TRUE(users_.users.get().empty());
+  EXPECT_EQ(keeper_->removal_of(gone.id).value(), tombstone);
+  EXPECT_EQ(keeper_->removal_of(MachineId("m9")).error().code, Code::not_found);
+}
+
+TEST_F(MeshKeeperTest, WhoHasNotReadTheStoreSaysNothingOfAnybody) {
+  overlay_.fails = true;
+  start();
+  EXPECT_EQ(keeper_->removal_of(MachineId("m1")).error().code, Code::unavailable);
+}
+
 TEST(SilentPeer, IsOneWithoutARecentHandshakeThatHasAnEndpoint) {
   const std::vector<Peer> peers{{"a", "10.101.1.0/24", {"192.0.2.2:51820"}}};
   EXPECT_TRUE(has_silent_peer(peers, {}));

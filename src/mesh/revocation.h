@@ -1,7 +1,7 @@
 // A machine that was removed can never come back as itself: its record, its claim of a subnet and
-// its admission go, so that every member drops its WireGuard key and the store its user; and a
-// tombstone (Bucket::meta, "removed/<id>") keeps id and keys from being admitted again. The same
-// host comes in anew, with new ones.
+// its admission go, so that it is no member's peer any more and the store drops its user; and a
+// tombstone (tombstone.h) keeps id and keys from being admitted again. The same host comes in anew,
+// with new ones.
 #pragma once
 
 #include <optional>
@@ -9,20 +9,17 @@
 
 #include "base/result.h"
 #include "model/admission.h"
+#include "mesh/tombstone.h"
 #include "model/machine.h"
 #include "ports/clock.h"
 #include "ports/control_store.h"
 
 namespace ployz {
 
-struct Tombstone {
-  Machine machine;  // as its record was
-  uint64_t removed_at_ms = 0;
-};
-
 // The tombstone first, so that a revocation that is cut off is found; then the rest. Idempotent,
 // also when some of it is gone already. `conflict`: somebody changed the record again and again.
-[[nodiscard]] Status revoke(KeyValue& records, Clock& clock, const Machine& machine);
+// Its time is that of the first of these calls.
+[[nodiscard]] Status revoke(KeyValue& records, Clock& clock, Tombstone tombstone);
 
 // The newest of the machines that were called so, or of this id. Nullopt: there was none.
 [[nodiscard]] Result<std::optional<Tombstone>> find_tombstone(KeyValue& records,

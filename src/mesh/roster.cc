@@ -4,6 +4,8 @@
 #include <format>
 #include <set>
 
+#include "plan/addresses.h"
+
 namespace ployz {
 namespace {
 
@@ -21,6 +23,28 @@ std::vector<const Machine*> others(const Roster& roster, const MachineId& self, 
     }
   }
   return found;
+}
+
+// The driver knows subnets, down to /30; nothing of it is anybody else's.
+std::optional<std::string> subnet_around(const std::string& address) {
+  const auto parsed = parse_ipv4(address);
+  if (!parsed) return std::nullopt;
+  return std::format("{}/30", format_ipv4(*parsed & ~uint32_t{3}));
+}
+
+void append_removed(std::vector<Peer>& peers, const Roster& roster, uint64_t now_ms) {
+  for (const Tombstone& tombstone : untold(roster, now_ms)) {
+    const Machine& machine = tombstone.machine;
+    const auto subnet = subnet_around(machine.overlay_address);
+    const auto has_key = [&](const Peer& peer) {
+      return peer.public_key == machine.wireguard_public_key;
+    };
+    if (!subnet || machine.wireguard_public_key.empty() || std::ranges::any_of(peers, has_key)) {
+      continue;
+    }
+    // It calls us: nobody knows where it is, and nobody looks for it.
+    peers.push_back({machine.wireguard_public_key, *subnet, {}, true});
+  }
 }
 
 }  // namespace
@@ -98,6 +122,40 @@ Result<Roster> read_roster(KeyValue& records) {
   return roster;
 }
 
+Status read_removed(KeyValue& records, Roster& roster) {
+  roster.removed.clear();
+  for (const Record& record : TRY(records.list(Bucket::meta))) {
+    if (!record.key.starts_with(kTombstonePrefix)) continue;
+    auto tombstone = parse_json(record.value).and_then(tombstone_from_json);
+    if (tombstone) roster.removed.push_back(*std::move(tombstone));
+  }
+  return {};
+}
+
+std::vector<Tombstone> untold(const Roster& roster, uint64_t now_ms) {
+  std::set<std::string> taken;
+  std::set<MachineId> present;
+  const auto take = [&](const Machine& machine) {
+    taken.insert(machine.subnet);
+    present.insert(machine.id);
+  };
+  for (const Machine& machine : roster.machines) take(machine);
+  for (const RecordedAdmission& recorded : roster.admissions) {
+    if (is_live(recorded.admission, now_ms)) take(recorded.admission.machine);
+  }
+  std::vector<Tombstone> found = roster.removed;
+  std::ranges::sort(found, [](const Tombstone& a, const Tombstone& b) {
+    return std::pair(b.notice.removed_at_ms, b.machine.id) <
+           std::pair(a.notice.removed_at_ms, a.machine.id);
+  });
+  std::erase_if(found, [&](const Tombstone& tombstone) {
+    const Machine& machine = tombstone.machine;
+    return tombstone.told || present.contains(machine.id) || !taken.insert(machine.subnet).second;
+  });
+  if (found.size() > kRemovedPeers) found.resize(kRemovedPeers);
+  return found;
+}
+
 std::vector<Peer> peers_of(const Roster& roster, const MachineId& self, uint64_t now_ms) {
   std::vector<Peer> peers;
   for (const Machine* machine : others(roster, self, now_ms)) {
@@ -112,6 +170,7 @@ std::vector<Peer> peers_of(const Roster& roster, const MachineId& self, uint64_t
     if (!is_guest(invite, now_ms) || std::ranges::any_of(peers, has_key)) continue;
     peers.push_back({invite.wireguard_public_key, guest_subnet(invite.guest), {}});
   }
+  append_removed(peers, roster, now_ms);
   std::ranges::sort(peers, {}, &Peer::public_key);
   return peers;
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "mesh/tombstone.h"
 #include "model/admission.h"
 #include "model/invite.h"
 #include "model/store.h"
@@ -37,6 +38,7 @@ struct Roster {
   std::vector<Machine> machines;               // sorted by id
   std::vector<RecordedAdmission> admissions;   // expired ones included
   std::vector<RecordedInvite> invites = {};    // whatever became of them
+  std::vector<Tombstone> removed = {};         // only where it is read too: read_removed
 
   [[nodiscard]] const Machine* machine(const MachineId& id) const;
   [[nodiscard]] const RecordedAdmission* admission(const MachineId& id) const;
@@ -63,6 +65,18 @@ struct Roster {
 // Records that do not parse are left out: they must not cut off the others.
 [[nodiscard]] Result<Roster> read_roster(KeyValue& records);
 
+// Tombstones that do not parse are left out, as above. Read after the rest: a tombstone is there
+// before its machine's record goes, so a machine is then in one of the two lists, or in both.
+[[nodiscard]] Status read_removed(KeyValue& records, Roster& roster);
+
+// As many of those who were removed unawares are peers still. A peer without an endpoint costs nothing
+// but a place in the list.
+inline constexpr size_t kRemovedPeers = 64;
+// Who is told, when it comes back, that it was removed: the newest kRemovedPeers of those that were not
+// told before, as long as nobody else has their subnet, in which they still believe to be. The newest
+// first. Pure.
+[[nodiscard]] std::vector<Tombstone> untold(const Roster& roster, uint64_t now_ms);
+
 // One who may connect to the store as a leaf node.
 struct StoreUser {
   MachineId machine;
@@ -71,7 +85,8 @@ struct StoreUser {
 };
 
 // All but `self`, without those whose record lacks the key. Sorted, a member before an admission of
-// the same machine. The holders of invites are peers, and no users of the store.
+// the same machine. The holders of invites are peers, and no users of the store; so is who is untold, at
+// its own address and no other of its former subnet.
 [[nodiscard]] std::vector<Peer> peers_of(const Roster& roster, const MachineId& self,
                                          uint64_t now_ms);
 [[nodiscard]] std::vector<StoreUser> store_users_of(const Roster& roster, const MachineId& self,

@@ -2,6 +2,7 @@
 
 #include <format>
 #include <functional>
+#include <ranges>
 #include <set>
 
 #include "engine/record_write.h"
@@ -58,7 +59,7 @@ Status change_claims(KeyValue& records, Clock& clock,
 }
 
 Result<std::string> lowest_free(const NetworkSettings& network, const Claims& claims,
-                                const Roster& roster, const MachineId& machine) {
+                                const Roster& roster, const MachineId& machine, uint64_t now_ms) {
   std::set<std::string> used;
   for (const auto& [subnet, owner] : claims.owners) used.insert(subnet);
   for (const Machine& member : roster.machines) used.insert(member.subnet);
@@ -71,11 +72,16 @@ Result<std::string> lowest_free(const NetworkSettings& network, const Claims& cl
     return fail(Code::invalid, std::format("cluster_cidr {} has no subnets of /{}",
                                            network.cluster_cidr, prefix));
   }
+  const std::vector<Tombstone> kept = untold(roster, now_ms);
   const uint64_t count = uint64_t{1} << (prefix - cluster.prefix);
   for (uint64_t number = 0; number < count; ++number) {
     const auto base = static_cast<uint32_t>(cluster.network + (number << (32 - prefix)));
     std::string subnet = std::format("{}/{}", format_ipv4(base), prefix);
-    if (!used.contains(subnet)) return subnet;
+    const auto is_kept = [&](const Tombstone& removed) { return removed.machine.subnet == subnet; };
+    if (!used.contains(subnet) && std::ranges::none_of(kept, is_kept)) return subnet;
+  }
+  for (const Tombstone& removed : std::views::reverse(kept)) {
+    if (!used.contains(removed.machine.subnet)) return removed.machine.subnet;
   }
   return fail(Code::precondition,
               std::format("all {} subnets of {} are taken", count, network.cluster_cidr),
@@ -92,8 +98,9 @@ Result<std::string> claim_subnet(KeyValue& records, Clock& clock, const NetworkS
       mine = *std::move(claimed);
       return false;
     }
-    const Roster roster = TRY(read_roster(records));
-    mine = TRY(lowest_free(network, claims, roster, machine));
+    Roster roster = TRY(read_roster(records));
+    TRY(read_removed(records, roster));
+    mine = TRY(lowest_free(network, claims, roster, machine, clock.wall_ms()));
     claims.owners[mine] = machine.str();
     return true;
   }));

@@ -82,6 +82,25 @@ TEST_F(Subnets, WhatIsReleasedIsGivenAgain) {
   EXPECT_EQ(claim("b").value(), "10.101.0.0/24");
 }
 
+TEST_F(Subnets, ThatOfAMachineWhichDoesNotKnowOfItsRemovalIsTheLastToBeGiven) {
+  network_.cluster_cidr = "10.101.0.0/22";
+  add_member("founder", "10.101.0.0/24");
+  for (int number = 1; number <= 2; ++number) {
+    Tombstone tombstone;
+    tombstone.machine.id = MachineId(std::format("gone-{}", number));
+    tombstone.machine.name = tombstone.machine.id.str();
+    tombstone.machine.subnet = std::format("10.101.{}.0/24", number);
+    tombstone.notice = {OperationId("op"), static_cast<uint64_t>(100 - number), true};
+    tombstone.told = false;
+    ASSERT_TRUE(store_.create(Bucket::meta, std::format("removed/gone-{}", number),
+                              to_text(to_json(tombstone))));
+  }
+  EXPECT_EQ(claim("a").value(), "10.101.3.0/24");
+  EXPECT_EQ(claim("b").value(), "10.101.2.0/24") << "of who was removed first";
+  EXPECT_EQ(claim("c").value(), "10.101.1.0/24");
+  EXPECT_EQ(claim("d").error().code, Code::precondition);
+}
+
 TEST_F(Subnets, AnAdmissionsSubnetIsTakenEvenWithoutItsClaim) {
   Admission admission;
   admission.machine.id = MachineId("a");

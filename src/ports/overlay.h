@@ -33,6 +33,8 @@ struct Peer {
   std::string public_key;              // base64
   std::string subnet;                  // all that it may send from, and all that goes to it
   std::vector<std::string> endpoints;  // "192.0.2.7:51820", best first; empty: it calls us
+  // It was a member. As those of kGuestRange it reaches this machine's peer port and nothing else.
+  bool removed = false;
   bool operator==(const Peer&) const = default;
 };
 
@@ -50,7 +52,7 @@ class Overlay {
 
   // The interface is up with this key and port, routes and firewall rules are in place: traffic of
   // the cluster's range goes through the tunnel with its source unchanged, and from the container
-  // bridge nowhere else; peers of kGuestRange reach the peer port and nothing else. `precondition`: neither kernel WireGuard nor tun is there, or the port is
+  // bridge nowhere else; peers of kGuestRange, and removed ones, reach the peer port and nothing else. `precondition`: neither kernel WireGuard nor tun is there, or the port is
   // in use. `invalid`: a key or address does not parse.
   [[nodiscard]] virtual Status ensure_up(const OverlayConfig& config) = 0;
   // Exactly these peers from now on. Sessions of peers that stay are not interrupted, and the

@@ -24,6 +24,21 @@ Result<PeerHello> peer_hello_from_json(const Json& json) {
   return hello;
 }
 
+Json to_json(const RemovalAnswer& answer) {
+  Json json = {{"epoch", answer.epoch}};
+  if (answer.removed) json["removed"] = to_json(*answer.removed);
+  return json;
+}
+
+Result<RemovalAnswer> removal_answer_from_json(const Json& json) {
+  RemovalAnswer answer;
+  answer.epoch = TRY(get_uint(json, "epoch"));
+  if (json.contains("removed")) {
+    answer.removed = TRY(removal_notice_from_json(TRY(get_object(json, "removed"))));
+  }
+  return answer;
+}
+
 Json to_json(const MirrorReach& reach) {
   return {{"epoch", reach.epoch},
           {"complete", reach.complete},

@@ -6,12 +6,14 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/json.h"
 #include "base/result.h"
 #include "model/names.h"
+#include "model/removal_notice.h"
 
 namespace ployz {
 
@@ -58,6 +60,20 @@ struct MirrorReach {
 inline constexpr std::string_view kPeerJoin = "join";
 // Whoever lets it in asks every member.
 inline constexpr std::chrono::milliseconds kPeerJoinTime{30'000};
+
+// "removal", without arguments: was the machine that asks removed from the network? It signs with its
+// key and under its id; the one command that is answered to a machine that is no member any more.
+// `unavailable`: the machine that is asked does not know yet.
+inline constexpr std::string_view kPeerRemoval = "removal";
+struct RemovalAnswer {
+  uint64_t epoch = 0;                    // of the store, as that machine knows it
+  std::optional<RemovalNotice> removed;  // nullopt: it is a member
+  bool operator==(const RemovalAnswer&) const = default;
+};
+
+[[nodiscard]] Json to_json(const RemovalAnswer& answer);
+// As below.
+[[nodiscard]] Result<RemovalAnswer> removal_answer_from_json(const Json& json);
 
 [[nodiscard]] Json to_json(const PeerHello& hello);
 // `invalid` names the field. Fields of a newer machine are ignored.

@@ -52,5 +52,19 @@ TEST(StoreMirror, SaysHowFarACopyIs) {
   }
 }
 
+TEST(PeerRemoval, SaysWhetherAndByWhatAndWhen) {
+  const RemovalAnswer member{3, std::nullopt};
+  EXPECT_EQ(to_text(to_json(member)), R"({"epoch":3})");
+  EXPECT_EQ(removal_answer_from_json(to_json(member)), member);
+  const RemovalAnswer removed{3, RemovalNotice{OperationId("op"), 7, true}};
+  EXPECT_EQ(to_text(to_json(removed)),
+            R"({"epoch":3,"removed":{"forced":true,"operation":"op","removed_at_ms":7}})");
+  EXPECT_EQ(removal_answer_from_json(to_json(removed)), removed);
+  // Half a notice is no answer, least of all that it is a member.
+  EXPECT_FALSE(removal_answer_from_json({{"epoch", 3}, {"removed", Json::object()}}));
+  EXPECT_FALSE(removal_answer_from_json({{"epoch", 3}, {"removed", Json()}}));
+  EXPECT_FALSE(removal_answer_from_json(Json::object()));
+}
+
 }  // namespace
 }  // namespace ployz

@@ -26,6 +26,14 @@ struct PeerGuests {
   std::function<Result<Json>(const MachineId& guest, const Json& request)> join;
 };
 
+// Those who were members, and may ask one thing: whether they still are.
+struct PeerRemoved {
+  // The public key of the one of this id; nullopt: there is none.
+  std::function<std::optional<std::string>(const MachineId&)> key;
+  // What kPeerRemoval is answered, to members too. On several threads at once.
+  std::function<Result<Json>(const MachineId& asking)> answer;
+};
+
 struct PeerConfig {
   std::string network;
   MachineId self;
@@ -34,6 +42,7 @@ struct PeerConfig {
   // The members as last seen. Called on several threads, for every connection anew; never null.
   std::function<PeerMembers()> members;
   PeerGuests guests = {};
+  PeerRemoved removed = {};
   // One line for each visitor who was sent away: anybody on the overlay can make it come, so it
   // belongs nowhere but to a debug log.
   std::function<void(const std::string&)> log = {};

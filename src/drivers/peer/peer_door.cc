@@ -148,7 +148,9 @@ std::string PeerDoor::key_of(const peer_wire::Envelope& envelope) const {
   }
   const PeerMembers members = config_.members();
   const Machine* from = find_member(*members, envelope.from);
-  return from == nullptr ? "" : from->nats_public_key;
+  if (from != nullptr) return from->nats_public_key;
+  if (envelope.to.command != kPeerRemoval || !config_.removed.key) return "";
+  return config_.removed.key(envelope.from).value_or("");
 }
 
 Status PeerDoor::judge(const peer_wire::SignedEnvelope& sealed, const Visitor& visitor) const {

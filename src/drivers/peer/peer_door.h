@@ -55,7 +55,8 @@ class PeerDoor {
   // The whole envelope has come.
   void receive(Visitor& visitor);
   [[nodiscard]] Status judge(const peer_wire::SignedEnvelope& sealed, const Visitor& visitor) const;
-  // Of the member or, for kPeerJoin, the guest who it says it is from; empty: of nobody.
+  // Of the member who it says it is from or, for kPeerJoin, the guest, for kPeerRemoval, a removed
+  // machine as well; empty: of nobody.
   [[nodiscard]] std::string key_of(const peer_wire::Envelope& envelope) const;
   void send_away(Visitor& visitor, const Error& error);
   void log(const Visitor& visitor, std::string_view why) const;

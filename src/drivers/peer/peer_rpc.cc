@@ -139,6 +139,9 @@ Result<Json> PeerRpc::handle(Service& service, PeerDoor::Asked& asked) const {
   const Json body = TRY(rpc_wire::decode_request(bytes));
   try {
     if (envelope.to.command == kPeerJoin) return config_.guests.join(envelope.from, body);
+    if (envelope.to.command == kPeerRemoval && config_.removed.answer) {
+      return config_.removed.answer(envelope.from);
+    }
     return service.handler(envelope.to.command, body);
   } catch (const std::exception& e) {
     return fail(Code::internal, std::format("{}: {}", envelope.to.command, e.what()), {},

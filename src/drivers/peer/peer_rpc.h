@@ -8,6 +8,7 @@
 //   over NATS.
 // - the holder of an invite is no member: he may send kPeerJoin, which members may not, and nothing
 //   else.
+// - a machine that was removed is no member either: it may send kPeerRemoval, to learn that.
 // - a request is good for one connection, one machine and one network, a reply for one request;
 //   neither can be replayed, or passed on to another by the machine that got it.
 // - a visitor who has proved nothing costs little, for a short while, and gives way to members; and

@@ -107,7 +107,9 @@ std::vector<std::string> peer_changes(const InterfaceState& state,
       append_peer(arguments, each);
       continue;
     }
-    if (each.afresh) {
+    // What it had as a member ends: its session, and where it was.
+    const bool revoked = each.peer.removed && live->second.allowed_ips != each.peer.subnet;
+    if (each.afresh || revoked) {
       append(arguments, {"peer", each.peer.public_key, "remove"});
       append_peer(arguments, each);
       continue;

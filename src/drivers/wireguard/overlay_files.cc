@@ -135,22 +135,34 @@ std::string address_batch(const OverlayConfig& config) {
 
 namespace {
 
-// Guests are no machines: whoever has a token may ask to become one, at one port, and see nothing
-// of what runs here. Nor does anything here see them.
+const std::string kAddGuests = std::format("add element ip {} guests", kOverlayTable);
+
+// Guests are no machines: whoever has a token may ask to become one, and who was removed while he was
+// away may ask why nobody talks to him, at one port. They see nothing of what runs here. Nor does
+// anything here see them.
+std::string guests(const OverlayConfig& config) {
+  if (is_guest(config)) return {};
+  return std::format(
+      "  set guests {{\n"
+      "    type ipv4_addr; flags interval; elements = {{ {} }}\n"
+      "  }}\n",
+      kGuestRange);
+}
+
 std::string from_guests(const OverlayConfig& config) {
   if (is_guest(config)) return {};
   return std::format(
-      "    iifname \"{0}\" ip saddr {1} ip daddr {2} tcp dport {3} accept\n"
-      "    ip saddr {1} drop\n",
-      kOverlayInterface, kGuestRange, config.address, kPeerPort);
+      "    iifname \"{0}\" ip saddr @guests ip daddr {1} tcp dport {2} accept\n"
+      "    ip saddr @guests drop\n",
+      kOverlayInterface, config.address, kPeerPort);
 }
 
 std::string to_guests(const OverlayConfig& config) {
   if (is_guest(config)) return {};
   return std::format(
-      "    ip daddr {1} ip saddr != {2} drop\n"
-      "    ip daddr {1} oifname != \"{0}\" drop\n",
-      kOverlayInterface, kGuestRange, config.address);
+      "    ip daddr @guests ip saddr != {1} drop\n"
+      "    ip daddr @guests oifname != \"{0}\" drop\n",
+      kOverlayInterface, config.address);
 }
 
 }  // namespace
@@ -163,6 +175,7 @@ std::string firewall_rules(const OverlayConfig& config) {
       "table ip {0}\n"
       "delete table ip {0}\n"
       "table ip {0} {{\n"
+      "{7}"
       "  chain from_tunnel_only {{\n"
       "    type filter hook prerouting priority raw; policy accept;\n"
       "{5}"
@@ -181,7 +194,24 @@ std::string firewall_rules(const OverlayConfig& config) {
       "  }}\n"
       "}}\n",
       kOverlayTable, kOverlayInterface, kContainerBridge, config.cluster_cidr, config.subnet,
-      from_guests(config), to_guests(config));
+      from_guests(config), to_guests(config), guests(config));
+}
+
+std::string removed_elements(const std::vector<Peer>& peers) {
+  std::string subnets;
+  for (const Peer& peer : peers) {
+    if (peer.removed) subnets += (subnets.empty() ? "" : ", ") + peer.subnet;
+  }
+  return subnets.empty() ? "" : std::format("{} {{ {} }}\n", kAddGuests, subnets);
+}
+
+std::string_view removed_part(std::string_view file) {
+  const size_t first = file.find(kAddGuests);
+  return first == std::string_view::npos ? std::string_view{} : file.substr(first);
+}
+
+std::string_view rules_part(std::string_view file) {
+  return file.substr(0, std::min(file.find(kAddGuests), file.size()));
 }
 
 std::string firewall_removal() {

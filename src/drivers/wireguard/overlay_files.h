@@ -35,8 +35,13 @@ inline constexpr size_t kMaxPeers = 4096;
 
 // For `ip -batch`. Each line may be repeated.
 [[nodiscard]] std::string address_batch(const OverlayConfig& config);
-// For `nft -f`: replaces our table in one transaction.
+// For `nft -f`: replaces our table in one transaction, once it is followed by what removed peers are.
 [[nodiscard]] std::string firewall_rules(const OverlayConfig& config);
+// Those peers as elements of its set of guests; empty without any.
+[[nodiscard]] std::string removed_elements(const std::vector<Peer>& peers);
+// The part of such a file from those elements on, or from its start on up to there.
+[[nodiscard]] std::string_view removed_part(std::string_view file);
+[[nodiscard]] std::string_view rules_part(std::string_view file);
 [[nodiscard]] std::string firewall_removal();
 // What the engine's forward chain, which may drop all it does not know, must let pass: the rules
 // that go into its chain DOCKER-USER, as arguments of iptables(8) after the chain's name. They are

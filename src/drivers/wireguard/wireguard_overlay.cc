@@ -130,7 +130,9 @@ Result<bool> write_if_changed(const std::filesystem::path& path, std::string_vie
 // added needs no new start: the batch is run in any case.
 Result<bool> WireguardOverlay::write_files(const OverlayConfig& config) {
   const std::string before = TRY(read_file(wg_file())).value_or("");
-  TRY(write_if_changed(nft_file(), firewall_rules(config), 0644));
+  const std::string firewall = TRY(read_file(nft_file())).value_or("");
+  TRY(write_if_changed(nft_file(),
+                       firewall_rules(config) + std::string(removed_part(firewall)), 0644));
   const std::string batch = address_batch(config);
   const bool moved = !batch.starts_with(TRY(read_file(ip_file())).value_or("(none)"));
   TRY(write_if_changed(ip_file(), batch, 0644));
@@ -167,7 +169,20 @@ Status WireguardOverlay::ensure_up(const OverlayConfig& config) {
   return run_tool({"ip", "-batch", ip_file()});
 }
 
+// What of these peers was removed gets through to the peer port alone. The unit's file is written
+// after it is in force: one that could not be is tried again.
+Status WireguardOverlay::confine(const std::vector<Peer>& peers) {
+  const auto firewall = TRY(read_file(nft_file()));
+  if (!firewall) return fail(Code::precondition, "overlay: there are no firewall rules");
+  const std::string wanted = std::string(rules_part(*firewall)) + removed_elements(peers);
+  if (wanted == *firewall) return {};
+  TRY(run_tool({"nft", "-f", "-"}, wanted));
+  return write_file(nft_file(), wanted, 0644);
+}
+
 WantedPeer WireguardOverlay::choose_locked(const Peer& peer, const InterfaceState& state) {
+  // Wherever it was, nobody looks for it.
+  if (peer.removed) return {peer, "", false};
   const auto live = state.peers.find(peer.public_key);
   if (live != state.peers.end() && has_session(live->second, clock_.wall_ms())) {
     attempts_.erase(peer.public_key);
@@ -198,6 +213,7 @@ Status WireguardOverlay::set_peers(const std::vector<Peer>& peers) {
     return std::ranges::none_of(peers,
                                 [&](const Peer& peer) { return peer.public_key == attempt.first; });
   });
+  TRY(confine(peers));
   std::vector<WantedPeer> wanted;
   std::map<std::string, std::string> endpoint_of;
   for (const Peer& peer : peers) {

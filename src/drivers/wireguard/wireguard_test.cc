@@ -122,15 +122,31 @@ TEST(OverlayFiles, TheUnitUsesTheRulesAndNamesOfTheDriver) {
 TEST(OverlayFiles, GuestsReachThePeerPortAndNothingElse) {
   const std::string rules = firewall_rules(config());
   const size_t may = rules.find(
-      "iifname \"ployz-wg\" ip saddr 169.254.100.0/22 ip daddr 10.101.0.1 tcp dport 4320 accept\n");
-  const size_t rest = rules.find("    ip saddr 169.254.100.0/22 drop\n");
+      "iifname \"ployz-wg\" ip saddr @guests ip daddr 10.101.0.1 tcp dport 4320 accept\n");
+  EXPECT_THAT(rules, HasSubstr("elements = { 169.254.100.0/22 }\n"));
+  const size_t rest = rules.find("    ip saddr @guests drop\n");
   const size_t members = rules.find("iifname { \"ployz-wg\"");
   ASSERT_NE(may, std::string::npos) << rules;
   EXPECT_LT(may, rest);
   EXPECT_LT(rest, members) << "before whatever comes through the tunnel is let pass";
-  EXPECT_THAT(rules, HasSubstr("ip daddr 169.254.100.0/22 ip saddr != 10.101.0.1 drop\n"));
+  EXPECT_THAT(rules, HasSubstr("ip daddr @guests ip saddr != 10.101.0.1 drop\n"));
   EXPECT_THAT(address_batch(config()),
               EndsWith("route replace 169.254.100.0/22 dev ployz-wg src 10.101.0.1\n"));
+}
+
+TEST(OverlayFiles, WhoWasRemovedIsAGuest) {
+  const std::vector<Peer> peers{{kKeyA, "10.101.1.0/24", {}},
+                                {kKeyB, "10.101.7.0/30", {}, true},
+                                {kKeyB, "10.101.9.0/30", {}, true}};
+  const std::string rules = firewall_rules(config());
+  const std::string elements = removed_elements(peers);
+  EXPECT_EQ(elements, "add element ip ployz-overlay guests { 10.101.7.0/30, 10.101.9.0/30 }\n");
+  EXPECT_EQ(removed_elements({peers[0]}), "");
+  // Whoever writes the one part keeps the other.
+  EXPECT_EQ(rules_part(rules + elements), rules);
+  EXPECT_EQ(removed_part(rules + elements), elements);
+  EXPECT_EQ(rules_part(rules), rules);
+  EXPECT_EQ(removed_part(rules), "");
 }
 
 TEST(OverlayFiles, AGuestIsOnTheOverlayWithoutASubnetOfTheCluster) {
@@ -140,7 +156,7 @@ TEST(OverlayFiles, AGuestIsOnTheOverlayWithoutASubnetOfTheCluster) {
   EXPECT_TRUE(check_config(guest));
   EXPECT_THAT(address_batch(guest),
               EndsWith("route replace 10.101.0.0/16 dev ployz-wg src 169.254.100.29\n"));
-  EXPECT_THAT(firewall_rules(guest), Not(HasSubstr("169.254.100.0/22")));
+  EXPECT_THAT(firewall_rules(guest), Not(HasSubstr("guests")));
   guest.subnet = "169.254.99.0/30";
   guest.address = "169.254.99.1";
   EXPECT_FALSE(check_config(guest));
@@ -205,6 +221,17 @@ TEST(PeerChanges, OnlyWhatDiffersIsMentioned) {
   EXPECT_THAT(
       peer_changes(state, {{{"same", "10.101.2.0/24", {}}, ""}}),
       ElementsAre("peer", "same", "persistent-keepalive", "25", "allowed-ips", "10.101.2.0/24"));
+}
+
+TEST(PeerChanges, OneThatIsRemovedLosesItsSessionAndItsEndpointOnce) {
+  InterfaceState state;
+  state.peers["gone"] = {"10.101.9.0/24", "192.0.2.9:1", 5, 0, 0, 25};
+  const WantedPeer gone{{"gone", "10.101.9.0/30", {}, true}, ""};
+  EXPECT_THAT(peer_changes(state, {gone}),
+              ElementsAre("peer", "gone", "remove", "peer", "gone", "persistent-keepalive", "25",
+                          "allowed-ips", "10.101.9.0/30"));
+  state.peers["gone"] = {"10.101.9.0/30", "192.0.2.9:1", 5, 0, 0, 25};
+  EXPECT_THAT(peer_changes(state, {gone}), IsEmpty()) << "when it calls it is heard";
 }
 
 }  // namespace
