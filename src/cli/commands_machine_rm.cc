@@ -105,7 +105,9 @@ CommandSpec machine_rm_command() {
           "nowhere else is listed and goes only with\n--yes. Interrupted at any point, the same "
           "command goes on. machine add brings the host in anew.\n\nWith --force: one that does "
           "not answer and never will. What it had is listed, restarts elsewhere if\nit can, and "
-          "is lost if its data was only there; the next deploy makes such volumes new and empty.",
+          "is lost if its data was only there; the next deploy makes such volumes new and empty."
+          "\nIf it does come back, the others tell it: it stops what it serves, keeps its data and "
+          "says so.",
       .examples = {"ployzctl machine rm m2 --dry-run", "ployzctl machine rm m2",
                    "ployzctl machine rm m2 --keep-data", "ployzctl machine rm m2 --replicas 1",
                    "ployzctl machine rm m2 --force --yes"},

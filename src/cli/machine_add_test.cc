@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::string_view kFacts =
     "format=1\nuid=0\nsudo=yes\nos=debian 13\narch={}\nsystemd=yes\ndisk_kib=8388608\n"
-    "kernel_wireguard=no\ntun=yes\npackage={}\napt_trouble=\nclock_ms=1700000100000\nend=1\n";
+    "kernel_wireguard=no\ntun=yes\npackage={}\napt_trouble=\nclock_ms=1700000100000\n{}end=1\n";
 
 class MachineAddTest : public CliTest {
  protected:
@@ -56,13 +56,16 @@ class MachineAddTest : public CliTest {
     if (options.input_fd >= 0) what = "copy";
     for (const auto* verb : {"self-record", "join", "destroy", "init"})
       if (line.contains(std::format("ployzctl --json mesh {}", verb))) what = verb;
+    if (line.contains("--keep-data")) what += " --keep-data";
     {
       const std::lock_guard lock(mutex_);
       done_.push_back(host + " " + what);
       if (const auto bad = broken_.find(host + " " + what); bad != broken_.end())
         return bad->second;
     }
-    if (what == "look") return said(std::vformat(kFacts, std::make_format_args(arch_, installed_)));
+    if (what == "look") {
+      return said(std::vformat(kFacts, std::make_format_args(arch_, installed_, more_facts_)));
+    }
     if (what == "self-record") {
       SelfRecord record;
       record.id = MachineId("01arz3ndektsv4rrffq69g5fav");
@@ -85,7 +88,7 @@ class MachineAddTest : public CliTest {
   std::vector<std::string> done_;
   std::map<std::string, Result<Finished>> broken_;
   std::string package_, bundle_;
-  std::string arch_{our_arch()}, installed_;
+  std::string arch_{our_arch()}, installed_, more_facts_;
 };
 
 TEST_F(MachineAddTest, AHostBecomesAMachine) {
@@ -212,6 +215,29 @@ TEST_F(MachineAddTest, AMemberIsLeftAlone) {
   EXPECT_EQ(document()["outcome"], "unchanged");
   EXPECT_FALSE(service_.withdrawn);
   EXPECT_FALSE(did("web1 uninstall"));
+}
+
+TEST_F(MachineAddTest, AMachineThatWasRemovedIsCleanedButForItsDataAndComesInAnew) {
+  installed_ = std::string(version());
+  more_facts_ = "network=prod\nremoved=yes\npool=yes\n";
+  EXPECT_EQ(add({"root@web1"}), 0) << host_.err;
+  EXPECT_TRUE(host_.err.contains("web1  was removed from network prod")) << host_.err;
+  const std::vector<std::string> expected{"web1 other", "web1 look", "web1 destroy --keep-data",
+                                          "web1 self-record", "web1 join", "web1 other"};
+  EXPECT_EQ(done_, expected);
+  // Whichever network it was in, it is in none.
+  more_facts_ = "network=former\nremoved=yes\n";
+  EXPECT_EQ(add({"root@web1"}), 0) << host_.err;
+  more_facts_ = "network=former\n";
+  EXPECT_EQ(add({"root@web1"}), 3) << host_.err;
+}
+
+TEST_F(MachineAddTest, AnUndoLeavesDataThatWasThereBefore) {
+  broken_["web1 join"] = said("", 255, "Connection closed by remote host\n");
+  more_facts_ = "pool=yes\n";
+  EXPECT_EQ(add({"root@web1"}), 1);
+  EXPECT_TRUE(did("web1 destroy --keep-data"));
+  EXPECT_FALSE(did("web1 destroy"));
 }
 
 TEST_F(MachineAddTest, InterruptTakesBack) {

@@ -188,6 +188,7 @@ TEST_F(MachineRemovalTest, EverythingMovesAndItsCredentialsAreRevoked) {
   EXPECT_EQ(report.end, End::removed) << report.error.value_or(Error{}).line();
   EXPECT_TRUE(report.host_leaves);
   EXPECT_TRUE(report.unconfirmed.empty());
+  EXPECT_TRUE(find_tombstone(cluster_.records, "m2").value()->told);
   EXPECT_EQ(report.steps.size(), 1u);
   EXPECT_THAT(logged("mesh_sync"), ElementsAre("mesh_sync machine-1", "mesh_sync machine-3"));
   EXPECT_EQ(cluster_.machines.containers(), 3u);
@@ -308,6 +309,7 @@ TEST_F(MachineRemovalTest, OneThatWasToldIsNoObstacleWhenItIsSilent) {
   EXPECT_EQ(report.end, End::cleanup_pending);
   EXPECT_FALSE(report.host_leaves);
   EXPECT_THAT(report.error->hint, HasSubstr("mesh destroy --force"));
+  EXPECT_FALSE(find_tombstone(cluster_.records, "m2").value()->told) << "nobody has seen it take note";
   expect_out();
 }
 
@@ -387,6 +389,9 @@ TEST_F(MachineRemovalTest, ALostMachineIsListedAndWhatCanRestartsElsewhere) {
   const RemovalReport report = done({"m2", true, false, true});
   EXPECT_EQ(report.end, End::removed) << report.error.value_or(Error{}).line();
   EXPECT_EQ(report.steps.size(), 2u);
+  const Tombstone tombstone = find_tombstone(cluster_.records, "m2").value().value();
+  EXPECT_EQ(tombstone.notice.operation, report.operation);
+  EXPECT_TRUE(tombstone.notice.forced && !tombstone.told) << "it is told when it comes back";
   expect_out();
   const auto stored = cluster_.engine->stored().value();
   EXPECT_TRUE(stored.newest.at(NamespaceName("bank")).commit.services.empty());

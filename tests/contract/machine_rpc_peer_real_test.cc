@@ -121,6 +121,46 @@ TEST_F(PeerRpcReal, WhoIsRemovedIsDeniedFromThenOn) {
   expect_served();
 }
 
+TEST_F(PeerRpcReal, WhoWasRemovedMayAskAboutThatAndNothingElse) {
+  const RpcAddress removal{MachineId("m2"), Target::agent, std::string(kPeerRemoval)};
+  std::vector<std::string> asked;
+  start([&](PeerConfig& m2) {
+    m2.removed = {.key = [&](const MachineId& former) {
+                    return former == MachineId("m9") ? std::optional(world_->key(1).public_key())
+                                                     : std::nullopt;
+                  },
+                  .answer = [&](const MachineId& asking) -> Result<Json> {
+                    asked.push_back(asking.str());
+                    return Json("so it is");
+                  }};
+  });
+  PeerConfig former = world_->config(1);
+  former.self = MachineId("m9");
+  const auto reply = PeerRpc(former).call(removal, {}, kLong);
+  ASSERT_TRUE(reply) << reply.error().line();
+  EXPECT_EQ(*reply, Json("so it is"));
+  ASSERT_TRUE(world_->caller().call(removal, {}, kLong)) << "members may ask as well";
+  EXPECT_EQ(asked, (std::vector<std::string>{"m9", "m1"}));
+
+  asked.clear();
+  expect_denied(former);  // what members may ask
+  expect_denied(former, {MachineId("m2"), Target::agent, std::string(kPeerJoin)});
+  PeerConfig pretender = former;
+  pretender.key = Nkey::generate();
+  expect_denied(pretender, removal);
+  PeerConfig stranger = former;
+  stranger.self = MachineId("m8");
+  expect_denied(stranger, removal);
+  EXPECT_TRUE(asked.empty());
+  // What it is answered proves itself: another's signature is none.
+  PeerConfig misled = former;
+  misled.members = [this] {
+    return world_->members_with(2, [](Machine& m2) { m2.nats_public_key = Nkey::generate().public_key(); });
+  };
+  EXPECT_EQ(refused(misled, removal).code, Code::corrupt);
+  expect_served();
+}
+
 TEST_F(PeerRpcReal, TheHolderOfAnInviteMayAskToJoinAndNothingElse) {
   const Nkey key = Nkey::generate();
   const MachineId invite("01arz3ndektsv4rrffq69g5fav");

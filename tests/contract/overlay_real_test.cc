@@ -108,6 +108,41 @@ TEST_F(WireguardOverlayTest, AGuestReachesThePeerPortAndNothingElse) {
   EXPECT_FALSE(pings(kInstance, guest_address(1))) << "and no container reaches it";
 }
 
+TEST_F(WireguardOverlayTest, WhoWasRemovedReachesThePeerPortAtItsFormerAddressAndNothingElse) {
+  const Peer member = world_.other();
+  ASSERT_TRUE(world_.overlay->set_peers({{member.public_key, "10.101.1.0/30", {}, true}}));
+  EXPECT_EQ(world_.overlay->peers().value().at(0).endpoint, "") << "nobody looks for it";
+  const auto come_back = [&] {  // as a machine that knows where its peers are
+    const std::string us = wireguard_public_key(world_.private_key).value_or("");
+    sh(kOther + "wg set pc-wg peer " + us + " remove");
+    sh(kOther + "wg set pc-wg peer " + us +
+       " endpoint 192.0.2.1:51820 persistent-keepalive 1 allowed-ips 10.101.0.0/24");
+  };
+  const int peer_port = kPeerPort;
+  const auto expect_confined = [&] {
+    come_back();
+    EXPECT_TRUE(WireguardWorld::await([&] {
+      return seen_source("", kOther, "10.101.0.1", peer_port, peer_port) == "10.101.1.1";
+    }));
+    EXPECT_EQ(seen_source("", kOther, "10.101.0.1", 7005, 7005), "");
+    EXPECT_FALSE(pings(kOther, "10.101.0.1"));
+    EXPECT_FALSE(pings(kOther, "10.101.0.7")) << "no container";
+    EXPECT_FALSE(pings(kInstance, "10.101.1.1")) << "and no container reaches it";
+  };
+  expect_confined();
+  // Over a restart of the daemon, which brings up what it has, and of the machine.
+  ASSERT_TRUE(world_.overlay->ensure_up(world_.config()));
+  expect_confined();
+  sh(std::string("systemctl stop ") + kOverlayUnit + "; nft delete table ip ployz-overlay");
+  sh(std::string("systemctl start ") + kOverlayUnit);
+  expect_confined();
+  // Its subnet is another machine's now.
+  ASSERT_TRUE(world_.overlay->set_peers({member}));
+  come_back();
+  EXPECT_TRUE(WireguardWorld::await([] { return pings(kInstance, "10.101.1.5"); }));
+  EXPECT_TRUE(pings(kOther, "10.101.0.7"));
+}
+
 TEST_F(WireguardOverlayTest, WithoutTheTunnelNothingOfTheRangeLeavesOrEnters) {
   sh("ip route add 10.101.0.0/16 via 192.0.2.2 metric 4000");  // where a default route would lead
   sh(kOther + "ip route add 10.101.0.0/16 via 192.0.2.1 metric 4000");

@@ -1,11 +1,13 @@
 """Machines that leave for good: by themselves, cut off in the middle, and lost.
 
 Two machines stay; the third is a host that comes in by `machine add`, so that it can come in anew."""
+import json
+
 import pytest
 
 from conftest import IMAGES
 from data import POOL, committed, stored
-from lab import PREFIX, BareHost, Lab, web
+from lab import PREFIX, BareHost, Lab, run, web
 
 IMAGE = IMAGES[0]
 # What a machine that left has no more of: interfaces, tables, networks, keys, units, containers.
@@ -215,3 +217,79 @@ def test_a_lost_machine_is_listed_exactly_and_the_next_deploy_works(cluster, thi
     assert home.sh(f"ls -A {POOL}/datasets/{dataset}/live").stdout == ""
     assert cluster.get("files.example.com")[0] == 200
     assert cluster.ctl("machine", "rm", third.name).outcome == "unchanged"
+
+
+def said_by(host, *words):
+    """What ployzctl says there: exit code and document."""
+    done = host.sh("ployzctl --json " + " ".join(words), check=False)
+    return done.returncode, json.loads(done.stdout)
+
+
+def expect_removed(host, operation):
+    """It says so, whatever it is asked, and serves nothing."""
+    code, status = said_by(host, "status")
+    assert code == 1 and status["removed"]["operation"] == operation, status
+    assert status["removed"]["forced"] and status["machine"]["name"] == host.name, status
+    for words in (["mesh", "status"], ["doctor"], ["mesh", "start"], ["ps"], ["mesh", "self-record"]):
+        code, answer = said_by(host, *words)
+        assert code == 3, (words, answer)
+        assert "was removed from network" in answer["error"]["message"], answer
+        assert operation in answer["error"]["message"], answer
+        assert "ployzctl machine add" in answer["error"]["hint"], answer
+
+    def silent():
+        active = host.sh("systemctl list-units --no-legend --plain --state=active 'ployz-*' | "
+                         "awk '{print $1}'").stdout.split()
+        running = host.docker("ps", "-q", "--filter", "label=ployz.instance").stdout
+        return set(active) <= {"ployz-pool.service"} and not running
+    host.wait(silent, "it to stop what it serves", limit_s=60)
+    with pytest.raises(OSError):
+        host.get("busy.example.com")
+
+
+def has_heard(host):
+    return "removed" in said_by(host, "status")[1]
+
+
+def test_removed_while_it_was_cut_off_it_learns_that_and_comes_in_anew(cluster, third):
+    staying = [cluster.machine(1), cluster.machine(2)]
+    assert cluster.deploy(web("busy", IMAGE, replicas=3)).code == 0
+    place_files_on(cluster, third)
+    blob = third.sh(f"cd {POOL}/datasets && sha256sum */live/blob").stdout
+    subnet = said_by(third, "status")[1]["machine"]["subnet"]
+    third.cut(*staying)
+    cluster.wait(lambda: not next(m["reachable"] for m in
+                                  cluster.must("machine", "ls").json["machines"]
+                                  if m["machine"]["name"] == third.name), "it to be silent")
+    done = cluster.rm("--force", "--yes")
+    assert (done.code, done.outcome) == (0, "removed"), done
+    cluster.host = None
+    operation = done.json["operation"]
+    # Nobody has told it: it goes on with what it knows.
+    assert third.get("busy.example.com")[0] == 200 and not has_heard(third)
+    with cluster.load("busy.example.com", connections=4, rate=100, through=staying) as load:
+        third.heal()
+        third.wait(lambda: has_heard(third), "it to be told", limit_s=60)
+        expect_removed(third, operation)
+        third.kill("ployzd")
+        third.wait(lambda: has_heard(third), "its daemon to be back")
+        run("docker", "restart", "-t", "5", third.container)
+        third.wait(lambda: has_heard(third), "the machine to be back", limit_s=90)
+        expect_removed(third, operation)
+    assert load.report["requests"] > 0 and load.report["failed"] == 0, load.report
+    # A guest of theirs, and no more than that.
+    for machine in staying:
+        assert f"{subnet.split('/')[0]}/30" in machine.sh("wg show ployz-wg allowed-ips").stdout
+        assert machine.ctl("mesh", "ready").code == 0
+    third.wait(lambda: third.sh(f"cd {POOL}/datasets && sha256sum */live/blob").stdout == blob,
+               "its data to be there as it was")
+
+    third.trust()
+    cluster.host = third
+    cluster.come_in()
+    code, status = said_by(third, "status")
+    assert "removed" not in status and status["machine"]["subnet"] != subnet, status
+    assert third.sh(f"cd {POOL}/datasets && sha256sum */live/blob").stdout == blob
+    assert cluster.deploy(web("busy", IMAGE, replicas=4)).code == 0
+    assert third.name in {i["machine_name"] for i in cluster.instances("busy")}
+    assert third.get("busy.example.com")[0] == 200
