@@ -1,5 +1,6 @@
 #include "components.h"
 
+#include <algorithm>
 #include <format>
 
 #include "mesh/mesh_keeper.h"
@@ -20,14 +21,18 @@ Status as_status(auto&& result) {
 }
 
 // Healthy with silent peers: those are the others' trouble, and named where machines are listed.
-ComponentReport overlay_component(const LocalDrivers& drivers) {
+// Guests and removed machines are peers too, and nobody's business here.
+ComponentReport overlay_component(const LocalDrivers& drivers, const std::vector<Machine>& members) {
   const auto unit = drivers.units.status(unit::kWireguard);
   if (!unit) return {"overlay", false, unit.error().line()};
   if (unit->active_state != "active") {
     return {"overlay", false, std::format("{} {}", unit::kWireguard, unit->active_state)};
   }
-  const auto peers = drivers.overlay.peers();
+  auto peers = drivers.overlay.peers();
   if (!peers) return {"overlay", false, peers.error().line()};
+  std::erase_if(*peers, [&](const PeerStatus& peer) {
+    return !std::ranges::contains(members, peer.public_key, &Machine::wireguard_public_key);
+  });
   const auto alive = std::ranges::count_if(*peers, [](const PeerStatus& peer) {
     return peer.handshake_age_ms && *peer.handshake_age_ms <= kSilentPeerMs;
   });
@@ -45,7 +50,7 @@ std::vector<ComponentReport> components_of(Member& member, const LocalDrivers& d
   std::vector<ComponentReport> components;
   components.push_back(component("store", as_status(member.records().get(Bucket::meta, "epoch")),
                                  std::format("epoch {}", member.identity().store.epoch)));
-  components.push_back(overlay_component(drivers));
+  components.push_back(overlay_component(drivers, *member.last_seen()));
   components.push_back(component(
       "router",
       as_status(member.rpc().call({self, Target::router, "ping"}, Json::object(), kPingTimeout))));
