@@ -15,17 +15,7 @@ constexpr auto kStopGrace = std::chrono::milliseconds(30'000);
 // What keeps it from ending, such as an engine that does not answer, ends by itself or needs somebody.
 constexpr auto kEndRetry = std::chrono::milliseconds(5000);
 
-// Nobody reaches an instance over the gateway, by name or over the tunnel; those on the host's own
-// network are reached until they stop.
-Status end_service(const LocalDrivers& drivers, const Progress& progress) {
-  TRY(stop_services(drivers, progress));
-  remove_redirects();
-  for (const FoundInstance& instance : TRY(drivers.containers.list())) {
-    TRY(drivers.containers.stop(instance.id, kStopGrace));
-  }
-  progress("its instances are stopped; nothing was deleted");
-  return {};
-}
+void tell(const std::string& text) { spdlog::info("removed: {}", text); }
 
 }  // namespace
 
@@ -78,12 +68,25 @@ void Node::keep_ending(const std::stop_token& stop) {
   } while (drivers_.clock.sleep_for(kEndRetry, stop));
 }
 
+// With the services nobody reaches an instance by the gateway, by name or over the tunnel any more; one
+// that is on the host's own network is reached until it stops.
 Status Node::go_on_ending() {
-  const std::scoped_lock lock(changing_);
-  const auto identity = TRY(load_identity(paths_.identity()));
-  if (!identity || !identity->removed || identity->leaving) return {};
-  become(nullptr);
-  return end_service(drivers_, [](const std::string& text) { spdlog::info("removed: {}", text); });
+  std::vector<FoundInstance> instances;
+  {
+    const std::scoped_lock lock(changing_);
+    const auto identity = TRY(load_identity(paths_.identity()));
+    if (!identity || !identity->removed || identity->leaving) return {};
+    become(nullptr);
+    TRY(stop_services(drivers_, tell));
+    remove_redirects();
+    instances = TRY(drivers_.containers.list());
+  }
+  // These alone, whatever becomes of the machine meanwhile: who cleans it need not wait.
+  for (const FoundInstance& instance : instances) {
+    TRY(drivers_.containers.stop(instance.id, kStopGrace));
+  }
+  tell("its instances are stopped; nothing was deleted");
+  return {};
 }
 
 }  // namespace ployz
