@@ -35,12 +35,12 @@ TEST(Tombstone, IsReadAsWritten) {
   const Tombstone tombstone = removed(3, 1234);
   EXPECT_EQ(tombstone_from_json(to_json(tombstone)), tombstone);
   // As a version without notices wrote it.
-  const Json former{{"machine", to_json(machine(3))}, {"removed_at_ms", 1234}};
+  const Json former{{"machine", to_json(machine(3))}, {"removed_at_ms", 1234U}};
   const auto read = tombstone_from_json(former);
   ASSERT_TRUE(read) << read.error().line();
   EXPECT_EQ(read->notice.removed_at_ms, 1234u);
   EXPECT_TRUE(read->told);
-  EXPECT_FALSE(tombstone_from_json(Json{{"removed_at_ms", 1234}}));
+  EXPECT_FALSE(tombstone_from_json(Json{{"removed_at_ms", 1234U}}));
 }
 
 TEST(Tombstone, OneThatDoesNotParseHidesNoOther) {
