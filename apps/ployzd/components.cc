@@ -22,7 +22,8 @@ Status as_status(auto&& result) {
 
 // Healthy with silent peers: those are the others' trouble, and named where machines are listed.
 // Guests and removed machines are peers too, and nobody's business here.
-ComponentReport overlay_component(const LocalDrivers& drivers, const std::vector<Machine>& members) {
+ComponentReport overlay_component(const LocalDrivers& drivers,
+                                  const std::vector<Machine>& members) {
   const auto unit = drivers.units.status(unit::kWireguard);
   if (!unit) return {"overlay", false, unit.error().line()};
   if (unit->active_state != "active") {

@@ -59,10 +59,10 @@ class Node {
   // its own, now or, after a crash, by the next start().
   [[nodiscard]] Status told_to_leave(const LeaveRequest& request);
 
-  // Its network has removed this machine, as the members say (mesh/removal_inquiry.h): noted when it
-  // returns. A thread of its own, now or after a crash by the next start(), stops gateway, DNS, tunnel
-  // and instances. Nothing is deleted, and from then on every call but leave_network() is refused with
-  // what it was told.
+  // Its network has removed this machine, as the members say (mesh/removal_inquiry.h): noted when
+  // it returns. A thread of its own, now or after a crash by the next start(), stops gateway, DNS,
+  // tunnel and instances. Nothing is deleted, and from then on every call but leave_network() is
+  // refused with what it was told.
   [[nodiscard]] Status told_removed(const RemovalNotice& notice);
   // Who it was until it was told so; nullopt: it was not.
   [[nodiscard]] std::optional<Identity> removed();

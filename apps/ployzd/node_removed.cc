@@ -1,5 +1,5 @@
-// The part of the daemon's life that comes when its network has removed it while it was away: it ends
-// its service, keeps what it has, and says so to whoever asks.
+// The part of the daemon's life that comes when its network has removed it while it was away: it
+// ends its service, keeps what it has, and says so to whoever asks.
 #include <format>
 
 #include <spdlog/spdlog.h>
@@ -12,21 +12,26 @@ namespace {
 
 // A database writes down what it has; nobody waits for it.
 constexpr auto kStopGrace = std::chrono::milliseconds(30'000);
-// What keeps it from ending, such as an engine that does not answer, ends by itself or needs somebody.
+// What keeps it from ending, such as an engine that does not answer, ends by itself or needs
+// somebody.
 constexpr auto kEndRetry = std::chrono::milliseconds(5000);
 
-void tell(const std::string& text) { spdlog::info("removed: {}", text); }
+void tell(const std::string& text) {
+  spdlog::info("removed: {}", text);
+}
 
 }  // namespace
 
 Error Node::was_removed(const Identity& identity) {
-  return {Code::precondition, Effect::none,
-          describe(*identity.removed, identity.machine.name, identity.network),
-          std::format("its data is still here, and nothing serves; bring it in anew, from a member: "
-                      "ployzctl machine add --network {} user@host; or clean it: ployzctl mesh "
-                      "destroy --force --yes (--keep-data leaves the datasets)",
-                      identity.network),
-          {}};
+  return {
+      Code::precondition,
+      Effect::none,
+      describe(*identity.removed, identity.machine.name, identity.network),
+      std::format("its data is still here, and nothing serves; bring it in anew, from a member: "
+                  "ployzctl machine add --network {} user@host; or clean it: ployzctl mesh "
+                  "destroy --force --yes (--keep-data leaves the datasets)",
+                  identity.network),
+      {}};
 }
 
 Status Node::check_not_removed() {
@@ -68,8 +73,8 @@ void Node::keep_ending(const std::stop_token& stop) {
   } while (drivers_.clock.sleep_for(kEndRetry, stop));
 }
 
-// With the services nobody reaches an instance by the gateway, by name or over the tunnel any more; one
-// that is on the host's own network is reached until it stops.
+// With the services nobody reaches an instance by the gateway, by name or over the tunnel any more;
+// one that is on the host's own network is reached until it stops.
 Status Node::go_on_ending() {
   std::vector<FoundInstance> instances;
   {

@@ -369,9 +369,9 @@ Result<Json> ApiClient::mesh_start(const EventSink& events) const {
 }
 
 Result<Json> ApiClient::mesh_destroy(bool force, bool keep_data, const EventSink& events) const {
-  return change(request_of("POST", std::format("/v1/mesh/destroy?force={}&keep_data={}", force,
-                                               keep_data)),
-                events);
+  return change(
+      request_of("POST", std::format("/v1/mesh/destroy?force={}&keep_data={}", force, keep_data)),
+      events);
 }
 
 Result<Json> ApiClient::deploy(const ManifestBody& manifest, const EventSink& events) const {

@@ -173,12 +173,12 @@ Status mesh_start(RouteContext& c) {
 Status mesh_destroy(RouteContext& c) {
   const bool force = TRY(query_bool(c.request, "force", false));
   const bool keep_data = TRY(query_bool(c.request, "keep_data", false));
-  return run_call(
-      c, [&service = c.service, force, keep_data](const EventSink& events,
-                                                  std::stop_token) -> Result<Json> {
-        TRY(service.mesh_destroy(force, keep_data, events));
-        return Json{{"outcome", "destroyed"}};
-      });
+  return run_call(c,
+                  [&service = c.service, force, keep_data](const EventSink& events,
+                                                           std::stop_token) -> Result<Json> {
+                    TRY(service.mesh_destroy(force, keep_data, events));
+                    return Json{{"outcome", "destroyed"}};
+                  });
 }
 
 }  // namespace handlers

@@ -129,8 +129,7 @@ class ApiService {
   [[nodiscard]] virtual Result<bool> mesh_start(const EventSink& events);
   // This machine is as before it belonged to a network: units stopped, interface, bridge and state
   // gone. `precondition` while it runs instances or its network has other members, unless forced.
-  [[nodiscard]] virtual Status mesh_destroy(bool force, bool keep_data,
-                                            const EventSink& events);
+  [[nodiscard]] virtual Status mesh_destroy(bool force, bool keep_data, const EventSink& events);
   // Every ordered pair of machines that answer, measured now over the overlay.
   [[nodiscard]] virtual Result<std::vector<RttReport>> machine_rtt();
   // What is wrong with these machines (by name or id), or with all of them and the cluster. Changes

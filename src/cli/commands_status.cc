@@ -18,7 +18,7 @@ Result<Answer> run_status(Session& session, const Args&) {
     if (id.is_string()) unfinished += (unfinished.empty() ? "" : ", ") + id.get<std::string>();
   Answer answer;
   answer.text = render_fields(
-      {{"network", network.empty()             ? "none (ployzctl mesh init NAME)"
+      {{"network", network.empty()              ? "none (ployzctl mesh init NAME)"
                    : status.contains("removed") ? network + ", which has removed this machine"
                                                 : network},
        {"machine", machine.empty() ? "-"

@@ -222,8 +222,9 @@ TEST_F(MachineAddTest, AMachineThatWasRemovedIsCleanedButForItsDataAndComesInAne
   more_facts_ = "network=prod\nremoved=yes\npool=yes\n";
   EXPECT_EQ(add({"root@web1"}), 0) << host_.err;
   EXPECT_TRUE(host_.err.contains("web1  was removed from network prod")) << host_.err;
-  const std::vector<std::string> expected{"web1 other", "web1 look", "web1 destroy --keep-data",
-                                          "web1 self-record", "web1 join", "web1 other"};
+  const std::vector<std::string> expected{
+      "web1 other",       "web1 look", "web1 destroy --keep-data",
+      "web1 self-record", "web1 join", "web1 other"};
   EXPECT_EQ(done_, expected);
   // Whichever network it was in, it is in none.
   more_facts_ = "network=former\nremoved=yes\n";

@@ -63,8 +63,7 @@ class JoinUndo {
   void leave(Error& error) {
     std::vector<std::string> words{"mesh", "destroy", "--force", "--yes"};
     if (wish_.keep_data) words.emplace_back("--keep-data");
-    const auto done =
-        remote_ployzctl(wish_.host, wish_.sudo, words, options_of(kDestroy, {}));
+    const auto done = remote_ployzctl(wish_.host, wish_.sudo, words, options_of(kDestroy, {}));
     if (done)
       wish_.say("undo: the host left the network");
     else

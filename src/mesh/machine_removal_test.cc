@@ -309,7 +309,8 @@ TEST_F(MachineRemovalTest, OneThatWasToldIsNoObstacleWhenItIsSilent) {
   EXPECT_EQ(report.end, End::cleanup_pending);
   EXPECT_FALSE(report.host_leaves);
   EXPECT_THAT(report.error->hint, HasSubstr("mesh destroy --force"));
-  EXPECT_FALSE(find_tombstone(cluster_.records, "m2").value()->told) << "nobody has seen it take note";
+  EXPECT_FALSE(find_tombstone(cluster_.records, "m2").value()->told)
+      << "nobody has seen it take note";
   expect_out();
 }
 

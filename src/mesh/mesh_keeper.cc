@@ -169,8 +169,8 @@ Result<std::optional<Tombstone>> MeshKeeper::removal_of(const MachineId& id) {
   const std::lock_guard lock(mutex_);
   if (!applied_) return fail(Code::unavailable, "this machine has not heard of the store yet");
   if (applied_->includes(id, ports_.clock.wall_ms())) return std::nullopt;
-  const auto found = std::ranges::find(applied_->removed, id,
-                                       [](const Tombstone& tombstone) { return tombstone.machine.id; });
+  const auto found = std::ranges::find(
+      applied_->removed, id, [](const Tombstone& tombstone) { return tombstone.machine.id; });
   if (found != applied_->removed.end()) return *found;
   return fail(Code::not_found, std::format("machine {} is not known here", id.str()));
 }

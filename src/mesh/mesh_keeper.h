@@ -62,8 +62,8 @@ class MeshKeeper {
   // The invite of this id, as the store said last, while its holder may ask. On any thread.
   [[nodiscard]] std::optional<Invite> invite(const InviteId& id);
 
-  // Whether the machine was removed, as the store said last: nullopt, it is a member or may come in. On
-  // any thread. `not_found`: it is neither; `unavailable`: the store was not read yet.
+  // Whether the machine was removed, as the store said last: nullopt, it is a member or may come
+  // in. On any thread. `not_found`: it is neither; `unavailable`: the store was not read yet.
   [[nodiscard]] Result<std::optional<Tombstone>> removal_of(const MachineId& id);
 
   // The command "mesh_sync".

@@ -2,10 +2,10 @@
 //
 // Whom it believes. An answer is signed by a member of its own network as it saw it last, over the
 // question (drivers/peer), so no stranger can send a machine away, nor one that was removed before.
-// Nor can who is behind: an answer from an older epoch of the store counts for nothing. And it takes
-// all of those who answer: one member to whom it is still one outweighs the others, so nobody is sent
-// away by a single member that errs, or lies, while another one is reached. What is true sooner or
-// later all say.
+// Nor can who is behind: an answer from an older epoch of the store counts for nothing. And it
+// takes all of those who answer: one member to whom it is still one outweighs the others, so nobody
+// is sent away by a single member that errs, or lies, while another one is reached. What is true
+// sooner or later all say.
 #pragma once
 
 #include <chrono>

@@ -1,22 +1,26 @@
 #include "mesh/removal_inquiry.h"
 
-#include <gtest/gtest.h>
-
 #include <map>
+
+#include <gtest/gtest.h>
 
 namespace ployz {
 namespace {
 
 using std::chrono::milliseconds;
 
-RemovalNotice notice(uint64_t at_ms) { return {OperationId("op"), at_ms, true}; }
+RemovalNotice notice(uint64_t at_ms) {
+  return {OperationId("op"), at_ms, true};
+}
 
 TEST(AgreedRemoval, WhatAllWhoAnswerSay) {
   EXPECT_EQ(agreed_removal(3, {{3, notice(10)}}), notice(10));
   EXPECT_EQ(agreed_removal(3, {{3, notice(10)}, {4, notice(20)}, {3, notice(5)}}), notice(20));
 }
 
-TEST(AgreedRemoval, NobodySaysAnything) { EXPECT_EQ(agreed_removal(3, {}), std::nullopt); }
+TEST(AgreedRemoval, NobodySaysAnything) {
+  EXPECT_EQ(agreed_removal(3, {}), std::nullopt);
+}
 
 TEST(AgreedRemoval, OneWhoErrsOrLiesSendsNobodyAwayWhileAnotherIsReached) {
   EXPECT_EQ(agreed_removal(3, {{3, notice(10)}, {3, std::nullopt}}), std::nullopt);
@@ -39,7 +43,8 @@ class Answering final : public MachineRpc {
     const auto found = answers.find(to.machine);
     return found == answers.end() ? fail(Code::unavailable, "silent") : found->second;
   }
-  std::vector<Result<Json>> call_all(const std::vector<Call>& calls, milliseconds timeout) override {
+  std::vector<Result<Json>> call_all(const std::vector<Call>& calls,
+                                     milliseconds timeout) override {
     std::vector<Result<Json>> results;
     for (const Call& each : calls) results.push_back(call(each.to, each.request, timeout));
     return results;

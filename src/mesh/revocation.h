@@ -8,8 +8,8 @@
 #include <string_view>
 
 #include "base/result.h"
-#include "model/admission.h"
 #include "mesh/tombstone.h"
+#include "model/admission.h"
 #include "model/machine.h"
 #include "ports/clock.h"
 #include "ports/control_store.h"

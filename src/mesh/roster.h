@@ -69,12 +69,12 @@ struct Roster {
 // before its machine's record goes, so a machine is then in one of the two lists, or in both.
 [[nodiscard]] Status read_removed(KeyValue& records, Roster& roster);
 
-// As many of those who were removed unawares are peers still. A peer without an endpoint costs nothing
-// but a place in the list.
+// As many of those who were removed unawares are peers still. A peer without an endpoint costs
+// nothing but a place in the list.
 inline constexpr size_t kRemovedPeers = 64;
-// Who is told, when it comes back, that it was removed: the newest kRemovedPeers of those that were not
-// told before, as long as nobody else has their subnet, in which they still believe to be. The newest
-// first. Pure.
+// Who is told, when it comes back, that it was removed: the newest kRemovedPeers of those that were
+// not told before, as long as nobody else has their subnet, in which they still believe to be. The
+// newest first. Pure.
 [[nodiscard]] std::vector<Tombstone> untold(const Roster& roster, uint64_t now_ms);
 
 // One who may connect to the store as a leaf node.
@@ -85,8 +85,8 @@ struct StoreUser {
 };
 
 // All but `self`, without those whose record lacks the key. Sorted, a member before an admission of
-// the same machine. The holders of invites are peers, and no users of the store; so is who is untold, at
-// its own address and no other of its former subnet.
+// the same machine. The holders of invites are peers, and no users of the store; so is who is
+// untold, at its own address and no other of its former subnet.
 [[nodiscard]] std::vector<Peer> peers_of(const Roster& roster, const MachineId& self,
                                          uint64_t now_ms);
 [[nodiscard]] std::vector<StoreUser> store_users_of(const Roster& roster, const MachineId& self,

@@ -6,8 +6,8 @@
 // admission names is never given away either, claimed or not. That is why the claims are read
 // before the others: whoever finds a claim taken back finds its admission, if there is one.
 //
-// The subnet of a machine that was removed and does not know it yet is the last to be given away: in
-// it that machine asks when it comes back (roster.h, untold).
+// The subnet of a machine that was removed and does not know it yet is the last to be given away:
+// in it that machine asks when it comes back (roster.h, untold).
 #pragma once
 
 #include <string>
@@ -20,7 +20,8 @@
 namespace ployz {
 
 // The lowest free subnet of the cluster's range, now claimed for this machine; the one it has
-// claimed, if any. When only those of removed machines are left: that of who was removed first. `precondition`: none is free. `conflict`: others were quicker several times.
+// claimed, if any. When only those of removed machines are left: that of who was removed first.
+// `precondition`: none is free. `conflict`: others were quicker several times.
 [[nodiscard]] Result<std::string> claim_subnet(KeyValue& records, Clock& clock,
                                                const NetworkSettings& network,
                                                const MachineId& machine);

@@ -1,6 +1,6 @@
-// What is kept of a machine that was removed (Bucket::meta, "removed/<id>"), for good: that its id and
-// keys are never admitted again; and, of one that was not told that it is out, how it is told when
-// it comes back.
+// What is kept of a machine that was removed (Bucket::meta, "removed/<id>"), for good: that its id
+// and keys are never admitted again; and, of one that was not told that it is out, how it is told
+// when it comes back.
 #pragma once
 
 #include <cstdint>

@@ -8,10 +8,10 @@ namespace ployz {
 std::string describe(const RemovalNotice& notice, std::string_view machine,
                      std::string_view network) {
   const std::chrono::sys_seconds at{std::chrono::seconds(notice.removed_at_ms / 1000)};
-  return std::format("machine {} was removed from network {} at {:%F %T} UTC, by machine rm{} "
-                     "(operation {})",
-                     machine, network, at, notice.forced ? " --force" : "",
-                     notice.operation.str());
+  return std::format(
+      "machine {} was removed from network {} at {:%F %T} UTC, by machine rm{} "
+      "(operation {})",
+      machine, network, at, notice.forced ? " --force" : "", notice.operation.str());
 }
 
 Json to_json(const RemovalNotice& notice) {

@@ -52,8 +52,9 @@ class Overlay {
 
   // The interface is up with this key and port, routes and firewall rules are in place: traffic of
   // the cluster's range goes through the tunnel with its source unchanged, and from the container
-  // bridge nowhere else; peers of kGuestRange, and removed ones, reach the peer port and nothing else. `precondition`: neither kernel WireGuard nor tun is there, or the port is
-  // in use. `invalid`: a key or address does not parse.
+  // bridge nowhere else; peers of kGuestRange, and removed ones, reach the peer port and nothing
+  // else. `precondition`: neither kernel WireGuard nor tun is there, or the port is in use.
+  // `invalid`: a key or address does not parse.
   [[nodiscard]] virtual Status ensure_up(const OverlayConfig& config) = 0;
   // Exactly these peers from now on. Sessions of peers that stay are not interrupted, and the
   // endpoint of one that has a recent handshake is left alone. One without is tried at its next

@@ -61,9 +61,9 @@ inline constexpr std::string_view kPeerJoin = "join";
 // Whoever lets it in asks every member.
 inline constexpr std::chrono::milliseconds kPeerJoinTime{30'000};
 
-// "removal", without arguments: was the machine that asks removed from the network? It signs with its
-// key and under its id; the one command that is answered to a machine that is no member any more.
-// `unavailable`: the machine that is asked does not know yet.
+// "removal", without arguments: was the machine that asks removed from the network? It signs with
+// its key and under its id; the one command that is answered to a machine that is no member any
+// more. `unavailable`: the machine that is asked does not know yet.
 inline constexpr std::string_view kPeerRemoval = "removal";
 struct RemovalAnswer {
   uint64_t epoch = 0;                    // of the store, as that machine knows it

@@ -125,10 +125,12 @@ TEST_F(PeerRpcReal, WhoWasRemovedMayAskAboutThatAndNothingElse) {
   const RpcAddress removal{MachineId("m2"), Target::agent, std::string(kPeerRemoval)};
   std::vector<std::string> asked;
   start([&](PeerConfig& m2) {
-    m2.removed = {.key = [&](const MachineId& former) {
-                    return former == MachineId("m9") ? std::optional(world_->key(1).public_key())
-                                                     : std::nullopt;
-                  },
+    m2.removed = {.key =
+                      [&](const MachineId& former) {
+                        return former == MachineId("m9")
+                                   ? std::optional(world_->key(1).public_key())
+                                   : std::nullopt;
+                      },
                   .answer = [&](const MachineId& asking) -> Result<Json> {
                     asked.push_back(asking.str());
                     return Json("so it is");
@@ -155,7 +157,8 @@ TEST_F(PeerRpcReal, WhoWasRemovedMayAskAboutThatAndNothingElse) {
   // What it is answered proves itself: another's signature is none.
   PeerConfig misled = former;
   misled.members = [this] {
-    return world_->members_with(2, [](Machine& m2) { m2.nats_public_key = Nkey::generate().public_key(); });
+    return world_->members_with(
+        2, [](Machine& m2) { m2.nats_public_key = Nkey::generate().public_key(); });
   };
   EXPECT_EQ(refused(misled, removal).code, Code::corrupt);
   expect_served();

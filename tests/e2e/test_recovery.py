@@ -190,3 +190,23 @@ def test_who_held_the_store_and_comes_back_follows(cluster):
                 .code == 0, "a deploy from there", 60)
     assert holders(cluster) == [other.name]
     assert dump(holder) == dump(other)
+
+
+def test_who_held_the_store_and_was_removed_meanwhile_is_told(cluster):
+    second, third = cluster.machine(2), cluster.machine(3)
+    holder, other = (second, third) if holders(cluster) == [second.name] else (third, second)
+    copied(other, cluster.must("mesh", "status").json["epoch"], now_ms())
+    run("docker", "stop", "-t", "2", holder.container)
+    try:
+        cluster.asked = 2 if other.name == second.name else 3
+        recover(other)
+        gone = other.ctl("machine", "rm", holder.name, "--force", "--yes")
+        assert (gone.code, gone.outcome) == (0, "removed"), gone
+    finally:
+        run("docker", "start", holder.container)
+    # Its own store answers it, and is over.
+    holder.wait(lambda: "removed" in holder.ctl("status").json, "it to be told", 90)
+    refused = holder.ctl("deploy", "-f", "-", stdin=web("after", IMAGES[1], replicas=0))
+    assert refused.code == 3 and gone.json["operation"] in refused.error["message"], refused
+    assert cluster.members() == [other.name]
+    assert other.ctl("deploy", "-f", "-", stdin=web("after", IMAGES[1], replicas=0)).code == 0

@@ -137,9 +137,9 @@ namespace {
 
 const std::string kAddGuests = std::format("add element ip {} guests", kOverlayTable);
 
-// Guests are no machines: whoever has a token may ask to become one, and who was removed while he was
-// away may ask why nobody talks to him, at one port. They see nothing of what runs here. Nor does
-// anything here see them.
+// Guests are no machines: whoever has a token may ask to become one, and who was removed while he
+// was away may ask why nobody talks to him, at one port. They see nothing of what runs here. Nor
+// does anything here see them.
 std::string guests(const OverlayConfig& config) {
   if (is_guest(config)) return {};
   return std::format(

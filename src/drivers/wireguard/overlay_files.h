@@ -35,7 +35,8 @@ inline constexpr size_t kMaxPeers = 4096;
 
 // For `ip -batch`. Each line may be repeated.
 [[nodiscard]] std::string address_batch(const OverlayConfig& config);
-// For `nft -f`: replaces our table in one transaction, once it is followed by what removed peers are.
+// For `nft -f`: replaces our table in one transaction, once it is followed by what removed peers
+// are.
 [[nodiscard]] std::string firewall_rules(const OverlayConfig& config);
 // Those peers as elements of its set of guests; empty without any.
 [[nodiscard]] std::string removed_elements(const std::vector<Peer>& peers);

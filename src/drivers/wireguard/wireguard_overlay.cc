@@ -131,8 +131,8 @@ Result<bool> write_if_changed(const std::filesystem::path& path, std::string_vie
 Result<bool> WireguardOverlay::write_files(const OverlayConfig& config) {
   const std::string before = TRY(read_file(wg_file())).value_or("");
   const std::string firewall = TRY(read_file(nft_file())).value_or("");
-  TRY(write_if_changed(nft_file(),
-                       firewall_rules(config) + std::string(removed_part(firewall)), 0644));
+  TRY(write_if_changed(nft_file(), firewall_rules(config) + std::string(removed_part(firewall)),
+                       0644));
   const std::string batch = address_batch(config);
   const bool moved = !batch.starts_with(TRY(read_file(ip_file())).value_or("(none)"));
   TRY(write_if_changed(ip_file(), batch, 0644));
