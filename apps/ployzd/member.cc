@@ -52,7 +52,7 @@ class NatsMember final : public Member {
                 .guests = {.key = [this](const MachineId& guest) { return key_of_guest(guest); },
                            .join = [this](const MachineId& guest, const Json& request)
                                -> Result<Json> { return let_in(guest, request); }},
-                .removed = {.key = [this](const MachineId& asking) { return key_of_removed(asking); },
+                .removed = {.key = [this](const MachineId& one) { return key_of_removed(one); },
                             .answer = [this](const MachineId& asking) { return removal(asking); }},
                 .log = [](const std::string& line) { spdlog::debug("{}", line); }}),
         journal_(std::move(journal)),
