@@ -196,14 +196,14 @@ def test_who_held_the_store_and_was_removed_meanwhile_is_told(cluster):
     second, third = cluster.machine(2), cluster.machine(3)
     holder, other = (second, third) if holders(cluster) == [second.name] else (third, second)
     copied(other, cluster.must("mesh", "status").json["epoch"], now_ms())
-    run("docker", "stop", "-t", "2", holder.container)
+    holder.pause()
     try:
         cluster.asked = 2 if other.name == second.name else 3
         recover(other)
         gone = other.ctl("machine", "rm", holder.name, "--force", "--yes")
         assert (gone.code, gone.outcome) == (0, "removed"), gone
     finally:
-        run("docker", "start", holder.container)
+        holder.unpause()
     # Its own store answers it, and is over.
     holder.wait(lambda: "removed" in holder.ctl("status").json, "it to be told", 90)
     refused = holder.ctl("deploy", "-f", "-", stdin=web("after", IMAGES[1], replicas=0))

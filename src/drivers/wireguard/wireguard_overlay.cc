@@ -30,7 +30,6 @@ Status run_tool(std::vector<std::string> argv, std::string input = {}) {
   RunOptions options;
   options.input = std::move(input);
   options.timeout = kToolTimeout;
-  const std::string tool = argv.front();
   auto done = run_ok({.argv = std::move(argv)}, options);
   if (done) return {};
   Error error = std::move(done).error();
