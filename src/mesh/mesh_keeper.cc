@@ -177,8 +177,8 @@ Result<std::optional<Tombstone>> MeshKeeper::removal_of(const MachineId& id) {
 
 bool has_silent_peer(const std::vector<Peer>& peers, const std::vector<PeerStatus>& statuses) {
   return std::ranges::any_of(peers, [&](const Peer& peer) {
-    // Nothing to try: it calls us.
-    if (peer.endpoints.empty()) return false;
+    // Nothing to try: it calls us; or nobody expects it back.
+    if (peer.endpoints.empty() || peer.removed) return false;
     const auto status = std::ranges::find(statuses, peer.public_key, &PeerStatus::public_key);
     if (status == statuses.end()) return true;
     return !status->handshake_age_ms || *status->handshake_age_ms > kSilentPeerMs;

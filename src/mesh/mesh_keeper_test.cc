@@ -223,11 +223,11 @@ TEST_F(MeshKeeperTest, OneThatWasRemovedUnawaresIsAPeerStillAndIsTold) {
   start();
   ASSERT_TRUE(await_peers(1));
   EXPECT_EQ(keeper_->removal_of(gone.id).value(), std::nullopt) << "it is a member";
-  const Tombstone tombstone{gone, {OperationId("op"), 7, true}, false};
+  const Tombstone tombstone{gone, {OperationId("op"), clock_.wall_ms(), true}, false};
   ASSERT_TRUE(store_.create(Bucket::meta, "removed/m2", to_text(to_json(tombstone))));
   ASSERT_TRUE(store_.remove(Bucket::machines, "m2", revision));
   ASSERT_TRUE(keeper_->sync({gone.id, false}));
-  EXPECT_EQ(overlay_.set.get(), (std::vector<Peer>{{"wg-m2", "10.101.1.0/30", {}, true}}));
+  EXPECT_EQ(overlay_.set.get(), (std::vector<Peer>{{"wg-m2", "10.101.1.0/30", {"192.0.2.2:51820"}, true}}));
   EXPECT_TRUE(users_.users.get().empty());
   EXPECT_EQ(keeper_->removal_of(gone.id).value(), tombstone);
   EXPECT_EQ(keeper_->removal_of(MachineId("m9")).error().code, Code::not_found);
@@ -246,6 +246,7 @@ TEST(SilentPeer, IsOneWithoutARecentHandshakeThatHasAnEndpoint) {
   EXPECT_TRUE(has_silent_peer(peers, {{"a", "", kSilentPeerMs + 1, 0, 0}}));
   EXPECT_FALSE(has_silent_peer(peers, {{"a", "", kSilentPeerMs, 0, 0}}));
   EXPECT_FALSE(has_silent_peer({{"a", "10.101.1.0/24", {}}}, {}));
+  EXPECT_FALSE(has_silent_peer({{"a", "10.101.1.0/30", {"192.0.2.2:51820"}, true}}, {}));
 }
 
 TEST_F(MeshKeeperTest, MembersAreWrittenDownAndAdmissionsAreNot) {

@@ -42,8 +42,9 @@ void append_removed(std::vector<Peer>& peers, const Roster& roster, uint64_t now
     if (!subnet || machine.wireguard_public_key.empty() || std::ranges::any_of(peers, has_key)) {
       continue;
     }
-    // It calls us: nobody knows where it is, and nobody looks for it.
-    peers.push_back({machine.wireguard_public_key, *subnet, {}, true});
+    const bool is_called = now_ms < tombstone.notice.removed_at_ms + kRemovedCalledMs;
+    peers.push_back({machine.wireguard_public_key, *subnet,
+                     is_called ? machine.endpoints : std::vector<std::string>(), true});
   }
 }
 

@@ -69,9 +69,11 @@ struct Roster {
 // before its machine's record goes, so a machine is then in one of the two lists, or in both.
 [[nodiscard]] Status read_removed(KeyValue& records, Roster& roster);
 
-// As many of those who were removed unawares are peers still. A peer without an endpoint costs
-// nothing but a place in the list.
+// As many of those who were removed unawares are peers still…
 inline constexpr size_t kRemovedPeers = 64;
+// … and are called for so long, for a member behind a NAT cannot be: a packet every five seconds to
+// where they were. After that they call, and a peer without an endpoint costs nothing.
+inline constexpr uint64_t kRemovedCalledMs = 30ull * 24 * 60 * 60 * 1000;
 // Who is told, when it comes back, that it was removed: the newest kRemovedPeers of those that were
 // not told before, as long as nobody else has their subnet, in which they still believe to be. The
 // newest first. Pure.

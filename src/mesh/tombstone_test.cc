@@ -90,14 +90,16 @@ TEST(Untold, AreNoMoreThanTheirPlaces) {
   EXPECT_EQ(found.front().machine, machine(100));
 }
 
-TEST(Untold, ArePeersAtTheirOwnAddressWithoutAnEndpointAndNoUsers) {
+TEST(Untold, ArePeersAtTheirOwnAddressCalledForAWhileAndNoUsers) {
   Roster roster;
   roster.machines = {machine(1), machine(2)};
   roster.removed = {removed(3, 10)};
   const auto peers = peers_of(roster, machine(1).id, 0);
   ASSERT_EQ(peers.size(), 2u);
   EXPECT_EQ(peers[0], (Peer{"wg-2", "10.101.2.0/24", {"192.0.2.7:51820"}}));
-  EXPECT_EQ(peers[1], (Peer{"wg-3", "10.101.3.0/30", {}, true}));
+  EXPECT_EQ(peers[1], (Peer{"wg-3", "10.101.3.0/30", {"192.0.2.7:51820"}, true}));
+  EXPECT_EQ(peers_of(roster, machine(1).id, 10 + kRemovedCalledMs)[1],
+            (Peer{"wg-3", "10.101.3.0/30", {}, true}));
   EXPECT_EQ(store_users_of(roster, machine(1).id, 0).size(), 1u);
   EXPECT_FALSE(roster.includes(machine(3).id, 0));
   // A key is one peer's.

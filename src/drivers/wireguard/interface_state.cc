@@ -107,7 +107,7 @@ std::vector<std::string> peer_changes(const InterfaceState& state,
       append_peer(arguments, each);
       continue;
     }
-    // What it had as a member ends: its session, and where it was.
+    // The session that it had as a member ends.
     const bool revoked = each.peer.removed && live->second.allowed_ips != each.peer.subnet;
     if (each.afresh || revoked) {
       append(arguments, {"peer", each.peer.public_key, "remove"});

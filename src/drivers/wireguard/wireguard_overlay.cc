@@ -179,10 +179,18 @@ Status WireguardOverlay::confine(const std::vector<Peer>& peers) {
   return write_file(nft_file(), wanted, 0644);
 }
 
+// It is called where it was last, as long as it is called at all.
+WantedPeer WireguardOverlay::choose_removed(const Peer& peer, const LivePeer* live) {
+  const std::string current = live == nullptr ? "" : live->endpoint;
+  if (!peer.endpoints.empty()) {
+    return {peer, current.empty() ? peer.endpoints.front() : current, false};
+  }
+  return {peer, "", !current.empty() && !has_session(*live, clock_.wall_ms())};
+}
+
 WantedPeer WireguardOverlay::choose_locked(const Peer& peer, const InterfaceState& state) {
-  // Wherever it was, nobody looks for it.
-  if (peer.removed) return {peer, "", false};
   const auto live = state.peers.find(peer.public_key);
+  if (peer.removed) return choose_removed(peer, live == state.peers.end() ? nullptr : &live->second);
   if (live != state.peers.end() && has_session(live->second, clock_.wall_ms())) {
     attempts_.erase(peer.public_key);
     return {peer, live->second.endpoint, false};

@@ -50,6 +50,7 @@ class WireguardOverlay final : public Overlay {
   [[nodiscard]] Result<bool> write_files(const OverlayConfig& config);
   [[nodiscard]] Status start(bool restart);
   [[nodiscard]] Status confine(const std::vector<Peer>& peers);
+  [[nodiscard]] WantedPeer choose_removed(const Peer& peer, const LivePeer* live);
   [[nodiscard]] WantedPeer choose_locked(const Peer& peer, const InterfaceState& state);
 
   Units& units_;

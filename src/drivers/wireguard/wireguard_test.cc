@@ -223,13 +223,16 @@ TEST(PeerChanges, OnlyWhatDiffersIsMentioned) {
       ElementsAre("peer", "same", "persistent-keepalive", "25", "allowed-ips", "10.101.2.0/24"));
 }
 
-TEST(PeerChanges, OneThatIsRemovedLosesItsSessionAndItsEndpointOnce) {
+TEST(PeerChanges, OneThatIsRemovedLosesItsSessionOnce) {
   InterfaceState state;
   state.peers["gone"] = {"10.101.9.0/24", "192.0.2.9:1", 5, 0, 0, 25};
   const WantedPeer gone{{"gone", "10.101.9.0/30", {}, true}, ""};
   EXPECT_THAT(peer_changes(state, {gone}),
               ElementsAre("peer", "gone", "remove", "peer", "gone", "persistent-keepalive", "25",
                           "allowed-ips", "10.101.9.0/30"));
+  EXPECT_THAT(peer_changes(state, {{gone.peer, "192.0.2.9:1"}}),
+              ElementsAre("peer", "gone", "remove", "peer", "gone", "endpoint", "192.0.2.9:1",
+                          "persistent-keepalive", "25", "allowed-ips", "10.101.9.0/30"));
   state.peers["gone"] = {"10.101.9.0/30", "192.0.2.9:1", 5, 0, 0, 25};
   EXPECT_THAT(peer_changes(state, {gone}), IsEmpty()) << "when it calls it is heard";
 }
