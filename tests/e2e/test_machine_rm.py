@@ -251,13 +251,17 @@ def has_heard(host):
     return "removed" in said_by(host, "status")[1]
 
 
-def test_removed_while_it_was_cut_off_it_learns_that_and_comes_in_anew(cluster, third):
+@pytest.mark.parametrize("away", ["cut off", "switched off"])
+def test_removed_while_it_was_away_it_learns_that_and_comes_in_anew(cluster, third, away):
     staying = [cluster.machine(1), cluster.machine(2)]
     assert cluster.deploy(web("busy", IMAGE, replicas=3)).code == 0
     place_files_on(cluster, third)
     blob = third.sh(f"cd {POOL}/datasets && sha256sum */live/blob").stdout
     subnet = said_by(third, "status")[1]["machine"]["subnet"]
-    third.cut(*staying)
+    if away == "cut off":
+        third.cut(*staying)
+    else:
+        run("docker", "stop", "-t", "5", third.container)
     cluster.wait(lambda: not next(m["reachable"] for m in
                                   cluster.must("machine", "ls").json["machines"]
                                   if m["machine"]["name"] == third.name), "it to be silent")
@@ -265,11 +269,14 @@ def test_removed_while_it_was_cut_off_it_learns_that_and_comes_in_anew(cluster, 
     assert (done.code, done.outcome) == (0, "removed"), done
     cluster.host = None
     operation = done.json["operation"]
-    # Nobody has told it: it goes on with what it knows.
-    assert third.get("busy.example.com")[0] == 200 and not has_heard(third)
+    if away == "cut off":  # nobody has told it, and it goes on with what it knows
+        assert third.get("busy.example.com")[0] == 200 and not has_heard(third)
     with cluster.load("busy.example.com", connections=4, rate=100, through=staying) as load:
-        third.heal()
-        third.wait(lambda: has_heard(third), "it to be told", limit_s=60)
+        if away == "cut off":
+            third.heal()
+        else:
+            run("docker", "start", third.container)
+        third.wait(lambda: has_heard(third), "it to be told", limit_s=90)
         expect_removed(third, operation)
         third.kill("ployzd")
         third.wait(lambda: has_heard(third), "its daemon to be back")
