@@ -190,6 +190,10 @@ Result<DoctorReport> Backend::doctor(const std::vector<std::string>& names) {
       patience_.within<Roster>(kStorePatience, [member] { return read_roster(member->records()); });
   if (roster) {
     view.members = std::move(roster->machines);
+    for (auto& recorded : roster->invites) view.invites.push_back(std::move(recorded.invite));
+    for (auto& recorded : roster->admissions) {
+      view.admissions.push_back(std::move(recorded.admission));
+    }
   } else {
     view.store_silent = std::move(roster).error();
     view.members = last_seen(*member);

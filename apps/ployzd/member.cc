@@ -137,7 +137,7 @@ class NatsMember final : public Member {
   Checkup checkup() override {
     Volumes* const volumes = drivers_.storage.volumes();
     const Identity now = identity();
-    CheckupConfig config{now.machine.id, now.store.epoch, units_};
+    CheckupConfig config{now.machine.id, now.store.epoch, units_, copy_.facts()};
     config.units.emplace_back(unit::nats(now.store.epoch));
     // The pool in a file is made when it can be; a machine without one lacks nothing.
     if (volumes == nullptr) std::erase(config.units, unit::kPool);

@@ -37,11 +37,13 @@ void StoreCopy::keep(uint64_t epoch) {
   made_ = false;
   noted_at_ms_ = 0;
   set_progress(noted(epoch));
+  kept_since_ms_ = clock_.wall_ms();
   thread_ = std::jthread([this, epoch](const std::stop_token& stop) { run(stop, epoch); });
 }
 
 void StoreCopy::end() {
   thread_ = {};
+  kept_since_ms_ = 0;
   set_progress(std::nullopt);
 }
 
@@ -91,6 +93,17 @@ MirrorReach StoreCopy::reach(uint64_t epoch) {
   if (!known || !connection_.connected()) return none;
   const auto copied = copied_sequences(connection_, self_);
   return copied ? reach_of(epoch, *known, total(*copied), clock_.wall_ms()) : none;
+}
+
+std::optional<CopyFacts> StoreCopy::facts() const {
+  const uint64_t kept_since = kept_since_ms_;
+  if (kept_since == 0) return std::nullopt;
+  const auto known = progress();
+  const uint64_t since = known ? known->whole_at_ms : kept_since;
+  const uint64_t now = clock_.wall_ms();
+  const CopyProgress seen = known.value_or(CopyProgress{});
+  return CopyFacts{known.has_value(), now > since ? now - since : 0, seen.copied.commits,
+                   seen.stored.commits};
 }
 
 std::optional<CopyProgress> StoreCopy::noted(uint64_t epoch) const {

@@ -3,6 +3,7 @@
 // was seen so counts; what nats-server says of its own lag does not.
 #pragma once
 
+#include <atomic>
 #include <mutex>
 #include <optional>
 #include <stop_token>
@@ -10,6 +11,7 @@
 #include <thread>
 
 #include "base/result.h"
+#include "doctor/checkup.h"
 #include "drivers/nats/connection.h"
 #include "mesh/copy_progress.h"
 #include "model/names.h"
@@ -30,6 +32,8 @@ class StoreCopy {
   // What a peer is told. Not complete: none is kept, or it does not answer. Thread-safe; asks only
   // this machine's server.
   [[nodiscard]] MirrorReach reach(uint64_t epoch);
+  // What was seen of it, without asking anybody. Nothing: none is kept. Thread-safe.
+  [[nodiscard]] std::optional<CopyFacts> facts() const;
 
  private:
   void run(const std::stop_token& stop, uint64_t epoch);
@@ -44,6 +48,7 @@ class StoreCopy {
   Clock& clock_;
   bool made_ = false;         // of the thread, as the next
   uint64_t noted_at_ms_ = 0;  // steady
+  std::atomic<uint64_t> kept_since_ms_ = 0;  // wall clock; 0: none is kept
   mutable std::mutex mutex_;
   std::optional<CopyProgress> progress_;  // guarded by mutex_
   std::jthread thread_;                   // last: it uses the others

@@ -68,6 +68,18 @@ Result<NetworkRoute> route_from_json(const Json& json) {
   return NetworkRoute{TRY(get_string(json, "destination")), TRY(get_string(json, "device"))};
 }
 
+Json to_json(const CopyFacts& copy) {
+  return {{"whole", copy.whole},
+          {"behind_ms", copy.behind_ms},
+          {"commits", copy.commits},
+          {"stored_commits", copy.stored_commits}};
+}
+
+Result<CopyFacts> copy_from_json(const Json& json) {
+  return CopyFacts{TRY(get_bool(json, "whole")), TRY(get_uint(json, "behind_ms")),
+                   TRY(get_uint(json, "commits")), TRY(get_uint(json, "stored_commits"))};
+}
+
 template <class T>
 Json list_to_json(const std::vector<T>& items) {
   Json list = Json::array();
@@ -113,6 +125,7 @@ Json to_json(const Checkup& checkup) {
           {"units", list_to_json(checkup.units)},
           {"peers", list_to_json(checkup.peers)},
           {"routes", list_to_json(checkup.routes)},
+          {"copy", checkup.copy ? to_json(*checkup.copy) : Json()},
           {"errors", checkup.errors}};
 }
 
@@ -124,6 +137,9 @@ Result<Checkup> checkup_from_json(const Json& json) {
   TRY(read_list(json, "units", unit_from_json, checkup.units));
   TRY(read_list(json, "peers", peer_from_json, checkup.peers));
   TRY(read_list(json, "routes", route_from_json, checkup.routes));
+  if (const auto copy = json.find("copy"); copy != json.end() && !copy->is_null()) {
+    checkup.copy = TRY(copy_from_json(*copy));
+  }
   const Json errors = TRY(get_object(json, "errors"));
   for (const auto& item : errors.items()) {
     checkup.errors[item.key()] = TRY(get_string(errors, item.key()));
@@ -138,6 +154,7 @@ Checkup examine(const CheckupConfig& config, const CheckupPorts& ports) {
   facts.version = version();
   facts.clock_ms = ports.clock.wall_ms();  // first: what follows may take its time
   checkup.epoch = config.epoch;
+  checkup.copy = config.copy;
   checkup.keeps_volumes = ports.volumes != nullptr;
   facts.memory_free_bytes = take(ports.host.memory_free_bytes(), "memory", checkup);
   facts.disk_free_bytes = take(ports.host.disk_free_bytes(), "disk", checkup);

@@ -42,6 +42,15 @@ struct PeerFacts {
   bool operator==(const PeerFacts&) const = default;
 };
 
+// Of this machine's copy of the store (docs/adr/0014).
+struct CopyFacts {
+  bool whole = false;      // it once had everything, record by record
+  uint64_t behind_ms = 0;  // since it was last seen to have everything; not whole: since it is made
+  uint64_t commits = 0;    // the sequence that the copy of the commits had reached then
+  uint64_t stored_commits = 0;  // that of the store, when it was last heard of
+  bool operator==(const CopyFacts&) const = default;
+};
+
 struct Checkup {
   // As planners get them; without images. Version and clock are the machine's own.
   MachineFacts facts;
@@ -50,6 +59,7 @@ struct Checkup {
   std::vector<UnitFacts> units;
   std::vector<PeerFacts> peers;
   std::vector<NetworkRoute> routes;
+  std::optional<CopyFacts> copy;  // it keeps none, or is of an older Ployz
   // What could not be asked, by part ("containers", "datasets", "disk", "memory", "peers", "pool",
   // "routes", or a unit's name): why.
   std::map<std::string, std::string> errors;
@@ -64,6 +74,7 @@ struct CheckupConfig {
   MachineId self;
   uint64_t epoch = 0;
   std::vector<std::string> units;  // those that this machine must run
+  std::optional<CopyFacts> copy = {};
 };
 
 struct CheckupPorts {

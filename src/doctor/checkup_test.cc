@@ -75,17 +75,22 @@ TEST(CheckupJson, ComesBackWhole) {
   checkup.units = {{"a.service", "failed", "failed", 4, 9}};
   checkup.peers = {{"key=", "192.0.2.7:51820", 120}, {"other=", "", std::nullopt}};
   checkup.routes = {{"10.101.0.0/16", "wg"}};
+  checkup.copy = CopyFacts{true, 1500, 7, 8};
   checkup.errors = {{"disk", "gone"}};
   Json json = to_json(checkup);
   json["of_a_newer_machine"] = 1;
   const auto read = checkup_from_json(json);
   ASSERT_TRUE(read) << read.error().line();
   EXPECT_EQ(*read, checkup);
-  for (const auto* key : {"facts", "epoch", "units", "peers", "routes", "errors"}) {
+  for (const auto* key : {"facts", "epoch", "units", "peers", "routes", "copy", "errors"}) {
     Json broken = json;
     broken[key] = "garbage";
     EXPECT_FALSE(checkup_from_json(broken)) << key;
   }
+  json.erase("copy");  // of an older machine
+  const auto older = checkup_from_json(json);
+  ASSERT_TRUE(older) << older.error().line();
+  EXPECT_FALSE(older->copy);
 }
 
 }  // namespace

@@ -82,6 +82,7 @@ void look_at_cluster(const ClusterView& view, Findings findings) {
   look_at_versions(view, findings);
   look_at_operations(view, findings);
   look_at_prepared(view, findings);
+  look_at_newcomers(view, findings);
 }
 
 }  // namespace ployz::doctor

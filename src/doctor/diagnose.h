@@ -15,7 +15,9 @@
 #include "base/result.h"
 #include "doctor/checkup.h"
 #include "doctor/finding.h"
+#include "model/admission.h"
 #include "model/commit.h"
+#include "model/invite.h"
 #include "model/machine.h"
 #include "model/operation.h"
 #include "ports/peer_calls.h"
@@ -36,6 +38,16 @@ inline constexpr uint64_t kDiskErrorBytes = 256ull << 20;
 // Of the pool's size. Copy-on-write needs room even to delete.
 inline constexpr uint64_t kPoolWarningPercent = 10;
 inline constexpr uint64_t kPoolErrorPercent = 3;
+
+// A copy of the store looks every two seconds; after the store was away it comes back within half a
+// minute (docs/adr/0014), a few times in a row if that restarts again, and one that is made has
+// everything within as much.
+inline constexpr uint64_t kCopyWarningMs = 3 * 60'000;
+inline constexpr uint64_t kCopyErrorMs = 60 * 60'000;
+// An invite that nobody has come by is named when a quarter of its life is left, and no more than this;
+// an admission when this is left.
+inline constexpr uint64_t kInviteSoonMs = 10 * 60'000;
+inline constexpr uint64_t kAdmissionSoonMs = 5 * 60'000;
 
 struct MachineView {
   Machine machine;
@@ -70,6 +82,8 @@ struct ClusterView {
   std::vector<std::string> unreadable;          // commits that do not parse: where and why
   std::vector<Operation> operations;
   std::vector<PreparedView> prepared;
+  std::vector<Invite> invites;
+  std::vector<Admission> admissions;
   std::map<NamespaceName, std::vector<CommitEntry>> history;  // that histories_to_read() wanted
 };
 

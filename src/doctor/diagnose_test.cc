@@ -214,6 +214,76 @@ TEST_F(Diagnose, DiskAndPool) {
   EXPECT_THAT(diagnose(view), IsEmpty());
 }
 
+TEST_F(Diagnose, CopiesOfTheStore) {
+  checkup(1).copy = CopyFacts{true, 4'000, 7, 8};
+  EXPECT_THAT(diagnose(view), IsEmpty());
+  checkup(1).copy->behind_ms = 5 * 60'000;
+  expect(Severity::warning, "copy", "m2",
+         "its copy of the store was last seen to have everything 5 min ago: it has commit 7 of 8",
+         "journalctl -u ployzd -u 'ployz-nats*' -n 50", "m2");
+  checkup(1).copy->behind_ms = 3 * kCopyErrorMs;
+  EXPECT_EQ(the_finding().severity, Severity::error);
+  checkup(1).copy = CopyFacts{false, 5'000, 0, 0};
+  EXPECT_THAT(diagnose(view), IsEmpty()) << "it is being made";
+  checkup(1).copy->behind_ms = 2 * kCopyWarningMs;
+  expect(Severity::error, "copy", "m2", "its copy of the store is not whole",
+         "journalctl -u ployzd -u 'ployz-nats*' -n 50", "m2");
+  // With the store away a lag is its doing; what cannot become the store is named at once.
+  view.store_silent = Error{Code::timeout, Effect::none, "no answer in 1 s", "", {}};
+  checkup(1).copy->behind_ms = 5'000;
+  const auto found = diagnose(view);
+  EXPECT_TRUE(std::ranges::contains(found, "copy", &Finding::topic)) << listed(found);
+  checkup(1).copy = CopyFacts{true, 2 * kCopyErrorMs, 7, 8};
+  EXPECT_EQ(the_finding().topic, "store");
+}
+
+TEST_F(Diagnose, Invites) {
+  Invite invite;
+  invite.id = InviteId("inv-1");
+  invite.name = "m4";
+  invite.created_at_ms = view.answered_at_ms - 50 * 60'000;
+  invite.expires_at_ms = view.answered_at_ms + 10 * 60'000;
+  view.invites = {invite};
+  expect(Severity::warning, "invite", "", "invite inv-1 for m4 expires in 10 min, and nobody has",
+         "ployzctl machine invite create --name m4", "");
+  view.invites[0].expires_at_ms += 60'000;
+  EXPECT_THAT(diagnose(view), IsEmpty());
+  view.invites[0].created_at_ms = view.answered_at_ms - 30'000;  // a short life, hardly begun
+  view.invites[0].expires_at_ms = view.answered_at_ms + 30'000;
+  EXPECT_THAT(diagnose(view), IsEmpty());
+  view.invites[0].name.clear();
+  view.invites[0].expires_at_ms = view.answered_at_ms - 180'000;
+  expect(Severity::warning, "invite", "", "inv-1 expired 3 min ago, and nobody came in by it",
+         "ployzctl machine invite create", "");
+  // Used by somebody who has not come; and by one who has.
+  view.invites[0].state = InviteState::used;
+  view.invites[0].user = InviteUser{MachineId("machine-7"), "m7", "key", "key"};
+  expect(Severity::warning, "invite", "", "m7, which used it, has not become a machine",
+         "ployzctl machine invite create", "");
+  view.invites[0].user->machine = MachineId("machine-2");
+  EXPECT_THAT(diagnose(view), IsEmpty());
+  view.invites[0].state = InviteState::revoked;
+  EXPECT_THAT(diagnose(view), IsEmpty());
+  view.invites[0].state = InviteState::open;
+  view.invites[0].expires_at_ms = view.answered_at_ms - kInviteGraceMs - 1;
+  EXPECT_THAT(diagnose(view), IsEmpty()) << "long forgotten";
+}
+
+TEST_F(Diagnose, Admissions) {
+  Admission admission;
+  admission.machine.id = MachineId("machine-7");
+  admission.machine.name = "m7";
+  admission.operation = OperationId("op-7");
+  admission.expires_at_ms = view.answered_at_ms + 4 * 60'000;
+  view.admissions = {admission};
+  expect(Severity::warning, "admission", "", "m7 has been let in and is no machine of the network",
+         "ployzctl op resume op-7", "");
+  view.admissions[0].expires_at_ms += 2 * 60'000;
+  EXPECT_THAT(diagnose(view), IsEmpty()) << "it is on its way";
+  view.admissions[0].expires_at_ms = view.answered_at_ms - 1;
+  EXPECT_THAT(diagnose(view), IsEmpty()) << "its operation says so";
+}
+
 TEST_F(Diagnose, TheStore) {
   checkup(1).epoch = 2;
   expect(Severity::error, "store", "m2", "knows epoch 2 of the store, which is at 1",

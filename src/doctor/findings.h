@@ -60,6 +60,8 @@ void look_at_serving(const ClusterView& view, const Explanations& known, const M
 void look_at_ownership(const ClusterView& view, const Explanations& known,
                        const MachineView& machine, Findings findings);
 void look_at_cluster(const ClusterView& view, Findings findings);
+// Who may come in, and for how long yet.
+void look_at_newcomers(const ClusterView& view, Findings findings);
 
 // "42 s", "3 min", "5 h", "2 d".
 [[nodiscard]] std::string duration_text(uint64_t ms);

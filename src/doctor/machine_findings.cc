@@ -195,6 +195,22 @@ void look_at_pool(const Checkup& checkup, Findings& findings) {
                     "ployzctl volume ls --unreferenced");
 }
 
+// With the store away that is what is said, but for a copy that cannot become the store.
+void look_at_copy(const ClusterView& view, const CopyFacts& copy, Findings& findings) {
+  if (copy.whole && !view.store_silent && copy.behind_ms >= kCopyWarningMs) {
+    findings.on_it(
+        copy.behind_ms < kCopyErrorMs ? Severity::warning : Severity::error, "copy",
+        std::format("its copy of the store was last seen to have everything {} ago: it has commit "
+                    "{} of {}",
+                    duration_text(copy.behind_ms), copy.commits, copy.stored_commits),
+        "journalctl -u ployzd -u 'ployz-nats*' -n 50");
+  } else if (!copy.whole && (view.store_silent || copy.behind_ms >= kCopyWarningMs)) {
+    findings.on_it(Severity::error, "copy",
+                   "its copy of the store is not whole: it cannot become the store",
+                   "journalctl -u ployzd -u 'ployz-nats*' -n 50");
+  }
+}
+
 struct Remedy {
   std::string_view topic;
   std::string_view what;
@@ -231,6 +247,7 @@ void look_at_machine(const ClusterView& view, const MachineView& machine, Findin
   look_at_routes(view, machine, findings);
   look_at_disk(checkup, findings);
   look_at_pool(checkup, findings);
+  if (checkup.copy) look_at_copy(view, *checkup.copy, findings);
   if (view.epoch != 0 && checkup.epoch != view.epoch) {
     findings.on_it(
         Severity::error, "store",
