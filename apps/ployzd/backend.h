@@ -53,6 +53,8 @@ class Backend : public ApiService {
   Status mesh_destroy(bool force, bool keep_data, const EventSink& events) override;
   Result<std::vector<RttReport>> machine_rtt() override;
   Result<DoctorReport> doctor(const std::vector<std::string>& machines) override;
+  Result<FixReport> doctor_fix(const FixRequest& request, const EventSink& events,
+                               std::stop_token cancel) override;
   Result<Plan> deploy_preview(const DeployRequest& request) override;
   Result<Operation> deploy(const DeployRequest& request, const EventSink& events,
                            std::stop_token cancel) override;
@@ -101,6 +103,14 @@ class Backend : public ApiService {
   [[nodiscard]] StoreTransfer store_transfer_of(Member& member);
   [[nodiscard]] Progress progress_to(const EventSink& events);
 
+  // All that doctor looks at.
+  [[nodiscard]] Result<ClusterView> look_at(const std::vector<std::string>& machines);
+  [[nodiscard]] Status mend_on(const ClusterView& view, const WantedFix& wanted,
+                               const EventSink& events, std::stop_token cancel);
+  // What is left when what was mended is seen to be, or has had its time.
+  [[nodiscard]] Result<DoctorReport> look_after(const FixRequest& request,
+                                                const std::vector<FixDone>& fixes,
+                                                const std::stop_token& cancel);
   // What of the view is the store's; `store_silent` when it does not answer in time.
   void read_store(const std::shared_ptr<Member>& member,
                   std::chrono::steady_clock::time_point began, ClusterView& view);

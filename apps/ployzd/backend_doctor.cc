@@ -180,6 +180,10 @@ std::vector<Machine> last_seen(Member& member) {
 }  // namespace
 
 Result<DoctorReport> Backend::doctor(const std::vector<std::string>& names) {
+  return report_of(TRY(look_at(names)));
+}
+
+Result<ClusterView> Backend::look_at(const std::vector<std::string>& names) {
   const auto began = std::chrono::steady_clock::now();
   const auto member = TRY(node_.member());
   ClusterView view;
@@ -203,12 +207,7 @@ Result<DoctorReport> Backend::doctor(const std::vector<std::string>& names) {
   ask_machines(member, machines, patience_, view);
   view.answered_at_ms = node_.drivers().clock.wall_ms();
   if (!view.store_silent) read_store(member, began, view);
-
-  DoctorReport report;
-  for (const Machine& machine : machines) report.machines.push_back(machine.name);
-  std::ranges::sort(report.machines);
-  report.findings = diagnose(view);
-  return report;
+  return view;
 }
 
 void Backend::read_store(const std::shared_ptr<Member>& member,

@@ -87,6 +87,7 @@ class NatsMember final : public Member {
                                      const Json& request) -> Result<Json> {
                                 if (auto done = streams_.handle(command, request)) return *done;
                                 if (command == kCheckup) return to_json(checkup());
+                                if (command == kMend) return mended(request);
                                 if (StoreHost::knows(command)) return store_.handle(command, request);
                                 if (UpdateHost::knows(command)) {
                                   return updates_.handle(command, request);
@@ -137,15 +138,30 @@ class NatsMember final : public Member {
   Checkup checkup() override {
     Volumes* const volumes = drivers_.storage.volumes();
     const Identity now = identity();
-    CheckupConfig config{now.machine.id, now.store.epoch, units_, copy_.facts()};
-    config.units.emplace_back(unit::nats(now.store.epoch));
-    // The pool in a file is made when it can be; a machine without one lacks nothing.
-    if (volumes == nullptr) std::erase(config.units, unit::kPool);
+    const CheckupConfig config{now.machine.id, now.store.epoch, needed_units(), copy_.facts()};
     return examine(config, {drivers_.containers, volumes, drivers_.units, drivers_.overlay,
                             drivers_.host, drivers_.clock});
   }
 
+  Status mend(const Fix& fix) override {
+    spdlog::info("doctor --fix: {}", describe(fix));
+    return ployz::mend(fix, {needed_units(), unit::kRouter}, {drivers_.containers, drivers_.units});
+  }
+
  private:
+  std::vector<std::string> needed_units() {
+    std::vector<std::string> units = units_;
+    units.emplace_back(unit::nats(identity().store.epoch));
+    // The pool in a file is made when it can be; a machine without one lacks nothing.
+    if (drivers_.storage.volumes() == nullptr) std::erase(units, unit::kPool);
+    return units;
+  }
+
+  Result<Json> mended(const Json& request) {
+    TRY(mend(TRY(fix_from_json(request))));
+    return Json::object();
+  }
+
   std::vector<std::string> problems() {
     std::vector<ComponentReport> parts = components_of(*this, drivers_);
     parts.push_back(containers_component(drivers_));

@@ -7,6 +7,7 @@
 
 #include "agent/agent.h"
 #include "doctor/checkup.h"
+#include "doctor/fix.h"
 #include "engine/engine.h"
 #include "identity.h"
 #include "mesh/admissions.h"
@@ -81,6 +82,8 @@ class Member {
   [[nodiscard]] virtual Invites& invites() = 0;
   // What this machine says of itself, as its agent answers it to others.
   [[nodiscard]] virtual Checkup checkup() = 0;
+  // Mends this machine, as its agent does for others (doctor/fix.h).
+  [[nodiscard]] virtual Status mend(const Fix& fix) = 0;
   [[nodiscard]] virtual UpdateHost& updates() = 0;
 };
 

@@ -328,6 +328,10 @@ Result<Json> ApiClient::machine_update(const UpdateRequest& request,
   return change(json_request("/v1/machines/update", to_json(request)), events);
 }
 
+Result<Json> ApiClient::doctor_fix(const FixRequest& request, const EventSink& events) const {
+  return change(json_request("/v1/doctor/fix", to_json(request)), events);
+}
+
 Result<Json> ApiClient::machine_removal_preview(const RemovalRequest& request) const {
   return get(removal_target(request));
 }

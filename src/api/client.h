@@ -39,6 +39,7 @@ class ApiClient {
   [[nodiscard]] Result<Json> machine_rtt() const { return get("/v1/rtt"); }
   // Names or ids; none: all, and the cluster.
   [[nodiscard]] Result<Json> doctor(const std::vector<std::string>& machines) const;
+  [[nodiscard]] Result<Json> doctor_fix(const FixRequest& request, const EventSink& events) const;
   [[nodiscard]] Result<Json> namespaces() const { return get("/v1/namespaces"); }
   [[nodiscard]] Result<Json> namespace_inspect(std::string_view name) const;
   [[nodiscard]] Result<Json> log(std::string_view name, uint64_t limit) const;

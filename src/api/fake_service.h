@@ -203,6 +203,14 @@ class FakeService : public ApiService {
     examined = machines;
     return answer(doctor_report);
   }
+  std::optional<FixRequest> mended;
+  FixReport fix_report;
+  Result<FixReport> doctor_fix(const FixRequest& request, const EventSink& sink,
+                               std::stop_token) override {
+    mended = request;
+    tell(sink);
+    return answer(fix_report);
+  }
   std::optional<ChangeRequest> changed;
   std::optional<OperationId> applied;  // of a prepared plan
   VolumesReport volumes_report;

@@ -74,7 +74,8 @@ RttReport pair() {
 DoctorReport examination() {
   return {{"m1", "m2"},
           {{Severity::error, "unit", "m2", "ployz-knot.service is inactive (dead)",
-            "systemctl start ployz-knot.service", "m2"},
+            "systemctl start ployz-knot.service", "m2",
+            Fix{FixKind::start_unit, "ployz-knot.service"}},
            {Severity::warning, "operation", "", "operation op-9 is committed", "ployzctl op ls",
             ""}}};
 }
@@ -292,6 +293,16 @@ TEST_F(MachineRoutes, DoctorOfAllAndOfSome) {
   EXPECT_TRUE(service_.examined.empty());
   ASSERT_TRUE(client().doctor({"m1", "a&b"}));
   EXPECT_EQ(service_.examined, (std::vector<std::string>{"m1", "a&b"}));
+}
+
+TEST_F(MachineRoutes, DoctorMendsWhatItIsAsked) {
+  const FixRequest request{{"m2"}, {{"m2", {FixKind::start_unit, "ployz-knot.service"}}}};
+  service_.fix_report.fixes = {{request.fixes[0], {}}};
+  service_.fix_report.left.machines = {"m2"};
+  const auto done = client().doctor_fix(request, [](const Event&) {});
+  ASSERT_TRUE(done) << done.error().line();
+  EXPECT_EQ(service_.mended, request);
+  EXPECT_EQ(*done, to_json(service_.fix_report));
 }
 
 TEST_F(MachineRoutes, Drain) {

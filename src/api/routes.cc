@@ -35,6 +35,7 @@ constexpr ApiRoute kRoutes[] = {
     {"POST", "/v1/mesh/destroy", false, handlers::mesh_destroy},
     {"GET", "/v1/rtt", false, handlers::machine_rtt},
     {"GET", "/v1/doctor", false, handlers::doctor},
+    {"POST", "/v1/doctor/fix", false, handlers::doctor_fix},
     {"POST", "/v1/deploy", false, handlers::deploy},
     {"POST", "/v1/deploy/preview", false, handlers::deploy_preview},
     {"POST", "/v1/changes", false, handlers::change},

@@ -71,6 +71,7 @@ Status operation_events(RouteContext& c);
 Status self_record(RouteContext& c);
 Status machine_rtt(RouteContext& c);
 Status doctor(RouteContext& c);
+Status doctor_fix(RouteContext& c);
 Status machine_admit(RouteContext& c);
 Status machine_activate(RouteContext& c);
 Status machine_withdraw(RouteContext& c);

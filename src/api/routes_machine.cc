@@ -49,6 +49,15 @@ Status doctor(RouteContext& c) {
   return {};
 }
 
+Status doctor_fix(RouteContext& c) {
+  auto request = TRY(fix_request_from_json(TRY(parse_json(c.request.body))));
+  return run_call(c,
+                  [&service = c.service, request = std::move(request)](
+                      const EventSink& events, std::stop_token cancel) -> Result<Json> {
+                    return to_json(TRY(service.doctor_fix(request, events, std::move(cancel))));
+                  });
+}
+
 Status machine_admit(RouteContext& c) {
   auto request = TRY(admit_request_from_json(TRY(parse_json(c.request.body))));
   return run_call(c,

@@ -42,6 +42,9 @@ Result<RecoveryReport> ApiService::storage_recover(const RecoverRequest&, const 
 Result<Package> ApiService::package_take(const ByteSource&, const std::string&, bool) {
   return not_here("machine update");
 }
+Result<FixReport> ApiService::doctor_fix(const FixRequest&, const EventSink&, std::stop_token) {
+  return not_here("doctor --fix");
+}
 Result<UpdateReport> ApiService::machine_update(const UpdateRequest&, const EventSink&,
                                                 std::stop_token) {
   return not_here("machine update");

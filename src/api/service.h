@@ -136,6 +136,11 @@ class ApiService {
   // nothing; a machine or a store that is silent is a finding, within two seconds. `not_found`: there
   // is no such machine.
   [[nodiscard]] virtual Result<DoctorReport> doctor(const std::vector<std::string>& machines);
+  // Looks again, does those of the wanted fixes that doctor still finds to be wanting, one after the
+  // other, and looks again. One that fails hinders no other. Events are notes.
+  [[nodiscard]] virtual Result<FixReport> doctor_fix(const FixRequest& request,
+                                                     const EventSink& events,
+                                                     std::stop_token cancel);
 
   // Engine::preview and Engine::run of the request. `cancel` is requested by the abort route, never
   // by a client that went away. The first event is sent as soon as the operation has an id.

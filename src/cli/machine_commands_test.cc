@@ -73,6 +73,39 @@ TEST_F(CliTest, DoctorListsFindingsWithTheCommandsInFull) {
   EXPECT_EQ(host_.out, "m1\nm2\n");
 }
 
+TEST_F(CliTest, DoctorFixesWhatItShowsAndNothingElse) {
+  const WantedFix knot{"m2", {FixKind::start_unit, "ployz-knot.service"}};
+  service_.doctor_report.machines = {"m1", "m2"};
+  service_.doctor_report.findings = {
+      {Severity::warning, "disk", "m1", "1.0 GiB are free", "docker system df", "m1"}};
+  EXPECT_EQ(run({"doctor", "--fix", "--yes", "--json"}), 0) << host_.err;
+  EXPECT_EQ(document()["outcome"], "unchanged");
+  EXPECT_EQ(document()["findings"].size(), 1u);
+  EXPECT_FALSE(service_.mended) << "there is nothing to be mended";
+
+  service_.doctor_report.findings.push_back({Severity::error, "unit", "m2", "it is inactive",
+                                             "systemctl start ployz-knot.service", "m2", knot.fix});
+  EXPECT_EQ(run({"doctor"}), 1);
+  EXPECT_TRUE(host_.out.ends_with("ployzctl doctor --fix can do 1 of it\n")) << host_.out;
+  EXPECT_EQ(run({"doctor", "--fix"}), 2);
+  EXPECT_TRUE(host_.err.contains("this would start ployz-knot.service on m2")) << host_.err;
+  EXPECT_TRUE(host_.err.contains("--yes")) << host_.err;
+  EXPECT_EQ(run({"doctor", "--yes"}), 2);
+  EXPECT_FALSE(service_.mended) << "nobody has said so";
+
+  service_.fix_report.fixes = {{knot, {}}};
+  service_.fix_report.left.machines = {"m1", "m2"};
+  EXPECT_EQ(run({"doctor", "m2", "--fix", "--yes"}), 0) << host_.err;
+  EXPECT_EQ(service_.mended, (FixRequest{{"m2"}, {knot}}));
+  EXPECT_EQ(host_.out, "done: start ployz-knot.service on m2\nnothing is wrong with 2 machines\n");
+  service_.fix_report.fixes[0].error = Error{Code::timeout, Effect::unknown, "no answer", "", {}};
+  EXPECT_EQ(run({"doctor", "--fix", "--yes"}), 1);
+  EXPECT_TRUE(host_.out.starts_with("not done: start ployz-knot.service on m2: no answer\n"))
+      << host_.out;
+  EXPECT_EQ(run({"doctor", "--fix", "--yes", "--json"}), 1);
+  EXPECT_EQ(document()["outcome"], "failed");
+}
+
 TEST_F(CliTest, RttIsAMatrixOfFewAndAListOfMany) {
   for (int i = 0; i < 9; ++i)
     service_.machine_list.push_back(

@@ -30,6 +30,16 @@ void look_at_versions(const ClusterView& view, Findings& findings) {
                                           : "ployzctl machine update --version " + newest.second);
 }
 
+// Only the cleanup is left, and of no data.
+std::optional<Fix> finish_of(const Operation& operation) {
+  const bool destroys = std::ranges::any_of(operation.plan.cleanup, [](const Step& step) {
+    return std::holds_alternative<DestroyDataset>(step.action) ||
+           std::holds_alternative<DestroySnapshots>(step.action);
+  });
+  if (destroys || !operation.plan.commit || operation.committed_sequence == 0) return {};
+  return Fix{FixKind::finish_operation, operation.id.str()};
+}
+
 void look_at_operations(const ClusterView& view, Findings& findings) {
   for (const Operation& operation : view.operations) {
     const std::string called =
@@ -41,7 +51,8 @@ void look_at_operations(const ClusterView& view, Findings& findings) {
     } else if (operation.outcome == Outcome::committed_cleanup_pending) {
       const std::string why = operation.error ? ": " + operation.error->message : "";
       findings.anywhere(Severity::warning, "operation",
-                        called + " is committed, and its cleanup is pending" + why, resume);
+                        called + " is committed, and its cleanup is pending" + why, resume,
+                        finish_of(operation));
     }
   }
 }

@@ -30,7 +30,13 @@ Explanations::Explanations(const ClusterView& view) {
     for (const CommitEntry& entry : entries) add(entry.commit);
   }
   for (const Operation& operation : view.operations) {
-    if (!operation.ended()) unfinished_.insert(operation.id);
+    if (!operation.ended()) {
+      unfinished_.insert(operation.id);
+    } else if (const auto newest = view.newest.find(operation.name_space);
+               newest != view.newest.end() &&
+               newest->second.sequence >= operation.committed_sequence) {
+      ended_.insert(operation.id);
+    }
     const bool moving = ends_in_view(operation, view);
     if (moving && !operation.name_space.empty()) busy_.insert(operation.name_space);
     const bool committed = operation.committed_sequence > 0;
@@ -112,6 +118,14 @@ std::vector<Finding> diagnose(const ClusterView& view) {
     return std::tuple(-static_cast<int>(finding.severity), finding.machine);
   });
   return all;
+}
+
+DoctorReport report_of(const ClusterView& view) {
+  DoctorReport report;
+  for (const MachineView& one : view.machines) report.machines.push_back(one.machine.name);
+  std::ranges::sort(report.machines);
+  report.findings = diagnose(view);
+  return report;
 }
 
 }  // namespace ployz

@@ -93,5 +93,7 @@ struct ClusterView {
 
 // Sorted: errors first, then by machine. What concerns no single machine only of a `whole` view.
 [[nodiscard]] std::vector<Finding> diagnose(const ClusterView& view);
+// That, and who was looked at.
+[[nodiscard]] DoctorReport report_of(const ClusterView& view);
 
 }  // namespace ployz

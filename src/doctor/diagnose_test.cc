@@ -405,6 +405,60 @@ TEST_F(Diagnose, SnapshotsNoCommitExplains) {
   EXPECT_THAT(diagnose(view), IsEmpty());
 }
 
+TEST_F(Diagnose, WhatCanBeMendedWithoutADoubt) {
+  checkup(1).units[0] = {"ployz-haproxy.service", "failed", "failed", 0, kAskedMs};
+  EXPECT_EQ(the_finding().fix, (Fix{FixKind::start_unit, "ployz-haproxy.service"}));
+  checkup(1).units[0] = {"ployz-haproxy.service", "activating", "auto-restart", 9, kAskedMs};
+  EXPECT_FALSE(the_finding().fix) << "starting it is what does not help";
+
+  view = healthy_cluster();
+  view.machines[1].router.reset();
+  EXPECT_FALSE(the_finding().fix) << "whether its unit runs is not known";
+  checkup(1).units = {{"ployz-router.service", "active", "running", 0, kAskedMs - 3'600'000}};
+  EXPECT_EQ(the_finding().fix, (Fix{FixKind::restart_unit, "ployz-router.service"}));
+  checkup(1).units[0].active_state = "inactive";
+  for (const Finding& finding : diagnose(view)) {
+    EXPECT_EQ(finding.fix.has_value(), finding.topic == "unit") << finding.what;
+  }
+}
+
+TEST_F(Diagnose, OnlyWhatAnEndedOperationLeftIsRemoved) {
+  facts(1).instances = {found_instance("stray")};
+  EXPECT_FALSE(the_finding().fix) << "nobody knows its operation";
+  Operation operation = operation_of(Outcome::failed);
+  operation.id = OperationId("op-1");
+  view.operations = {operation};
+  EXPECT_EQ(the_finding().fix, (Fix{FixKind::remove_container, "stray"}));
+  view.operations[0].outcome = Outcome::committed;
+  view.operations[0].committed_sequence = 8;  // the store has lost that commit
+  EXPECT_FALSE(the_finding().fix);
+  view.operations[0].committed_sequence = 7;
+  EXPECT_TRUE(the_finding().fix);
+  // It may be of the commit that nobody can read.
+  view.newest.clear();
+  view.unreadable = {"commit 7 of shop does not parse"};
+  facts(0).instances.clear();
+  facts(0).datasets.clear();
+  for (MachineView& machine : view.machines) machine.router->gateway.clear();
+  EXPECT_EQ(the_finding().topic, "store");
+}
+
+TEST_F(Diagnose, ACleanupThatDestroysNoDataCanBeFinished) {
+  view.operations = {operation_of(Outcome::committed_cleanup_pending)};
+  EXPECT_FALSE(the_finding().fix) << "it is no operation of the engine";
+  view.operations[0].plan.commit = Commit{};
+  view.operations[0].committed_sequence = 7;
+  view.operations[0].plan.cleanup.resize(1);
+  view.operations[0].plan.cleanup[0].action = RemoveInstance{};
+  EXPECT_EQ(the_finding().fix, (Fix{FixKind::finish_operation, "op-9"}));
+  for (const Action& destroys : {Action(DestroyDataset{}), Action(DestroySnapshots{})}) {
+    view.operations[0].plan.cleanup[0].action = destroys;
+    EXPECT_FALSE(the_finding().fix);
+  }
+  view.operations[0].outcome = Outcome::interrupted;  // to go on or to undo is somebody's decision
+  EXPECT_FALSE(the_finding().fix);
+}
+
 TEST_F(Diagnose, OperationsAndPreparedPlans) {
   view.operations = {operation_of(Outcome::interrupted)};
   expect(Severity::error, "operation", "", "operation op-9 (deploy of shop) was interrupted",

@@ -17,13 +17,16 @@ class Findings {
       : all_(all), machine_(std::move(machine)) {}
 
   // `run` is a command for that machine's own shell.
-  void on_it(Severity severity, std::string topic, std::string what, std::string run) {
-    all_.push_back(
-        {severity, std::move(topic), machine_, std::move(what), std::move(run), machine_});
+  void on_it(Severity severity, std::string topic, std::string what, std::string run,
+             std::optional<Fix> fix = {}) {
+    all_.push_back({severity, std::move(topic), machine_, std::move(what), std::move(run), machine_,
+                    std::move(fix)});
   }
   // `run` is a command for wherever ployzctl is.
-  void anywhere(Severity severity, std::string topic, std::string what, std::string run) {
-    all_.push_back({severity, std::move(topic), machine_, std::move(what), std::move(run), ""});
+  void anywhere(Severity severity, std::string topic, std::string what, std::string run,
+                std::optional<Fix> fix = {}) {
+    all_.push_back({severity, std::move(topic), machine_, std::move(what), std::move(run), "",
+                    std::move(fix)});
   }
 
  private:
@@ -39,6 +42,8 @@ class Explanations {
   // Something changed it while the machines were asked.
   [[nodiscard]] bool in_motion(const NamespaceName& name) const { return busy_.contains(name); }
   [[nodiscard]] bool is_unfinished(const OperationId& id) const { return unfinished_.contains(id); }
+  // It is known, has ended, and what it committed, if anything, is known too.
+  [[nodiscard]] bool has_ended(const OperationId& id) const { return ended_.contains(id); }
   [[nodiscard]] bool names(const InstanceId& id) const { return instances_.contains(id); }
   // By a newest commit or a former one that is known.
   [[nodiscard]] bool names(const DatasetId& id) const { return datasets_.contains(id); }
@@ -49,6 +54,7 @@ class Explanations {
   void add(const Commit& commit);
   std::set<NamespaceName> busy_;
   std::set<OperationId> unfinished_;
+  std::set<OperationId> ended_;
   std::set<InstanceId> instances_;  // of newest commits
   std::set<DatasetId> datasets_;
   std::set<std::string> commits_;

@@ -112,7 +112,7 @@ void look_at_unit(const UnitFacts& unit, uint64_t now_ms, Findings& findings) {
   } else {
     findings.on_it(Severity::error, "unit",
                    std::format("{} is {} ({})", unit.name, unit.active_state, unit.sub_state),
-                   "systemctl start " + unit.name);
+                   "systemctl start " + unit.name, Fix{FixKind::start_unit, unit.name});
   }
 }
 

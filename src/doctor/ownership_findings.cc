@@ -7,20 +7,30 @@
 namespace ployz::doctor {
 namespace {
 
+// The commit that names it may be one that does not parse.
+bool may_be_committed(const ClusterView& view, const FoundInstance& found) {
+  return !view.unreadable.empty() && !view.newest.contains(found.name_space);
+}
+
 // Of an unfinished operation is what `op resume` takes care of, and nobody else.
-void look_at_containers(const Explanations& known, const MachineView& machine, Findings& findings) {
+void look_at_containers(const ClusterView& view, const Explanations& known,
+                        const MachineView& machine, Findings& findings) {
   for (const FoundInstance& found : machine.checkup->facts.instances) {
     if (known.names(found.id) || known.is_unfinished(found.operation) ||
-        known.in_motion(found.name_space)) {
+        known.in_motion(found.name_space) || may_be_committed(view, found)) {
       continue;
     }
+    // Whose it is nobody knows if its operation is not known.
+    std::optional<Fix> fix;
+    if (known.has_ended(found.operation)) fix = Fix{FixKind::remove_container, found.id.str()};
     findings.on_it(
         Severity::warning, "container",
         std::format("container of instance {} ({}/{}) is of no commit and of no operation "
                     "that runs",
                     found.id.str(), found.name_space.str(), found.service.str()),
         std::format("docker rm -f $(docker ps -aq --filter {})",
-                    shell_word("label=ployz.instance=" + found.id.str())));
+                    shell_word("label=ployz.instance=" + found.id.str())),
+        std::move(fix));
   }
 }
 
@@ -76,7 +86,7 @@ void look_at_datasets(const ClusterView& view, const Explanations& known,
 
 void look_at_ownership(const ClusterView& view, const Explanations& known,
                        const MachineView& machine, Findings findings) {
-  look_at_containers(known, machine, findings);
+  look_at_containers(view, known, machine, findings);
   look_at_datasets(view, known, machine, findings);
 }
 

@@ -8,7 +8,15 @@ namespace ployz::doctor {
 namespace {
 
 constexpr std::string_view kRouterLog = "journalctl -u ployz-router -n 50";
+constexpr std::string_view kRouterUnit = "ployz-router.service";
 constexpr std::string_view kRestartRouter = "systemctl restart ployz-router";
+
+// Traffic goes on without it. One whose unit does not run is started, as its own finding says.
+std::optional<Fix> restart_of(const MachineView& machine) {
+  const auto unit = std::ranges::find(machine.checkup->units, kRouterUnit, &UnitFacts::name);
+  if (unit == machine.checkup->units.end() || unit->active_state != "active") return {};
+  return Fix{FixKind::restart_unit, unit->name};
+}
 
 uint64_t sequence_in(const std::map<NamespaceName, uint64_t>& sequences,
                      const NamespaceName& name) {
@@ -38,7 +46,7 @@ void look_at_router(const ClusterView& view, const Explanations& known, const Ma
   if (!machine.router) {
     const std::string why = machine.router_silent ? ": " + machine.router_silent->message : "";
     findings.on_it(Severity::error, "router", "its router does not answer" + why,
-                   std::string(kRestartRouter));
+                   std::string(kRestartRouter), restart_of(machine));
     return;
   }
   const RouterStatus& router = *machine.router;
@@ -49,7 +57,8 @@ void look_at_router(const ClusterView& view, const Explanations& known, const Ma
     if (lag.empty()) continue;
     lags = true;
     findings.on_it(Severity::error, "router", std::move(lag),
-                   std::string(router.reads_the_store ? kRouterLog : kRestartRouter));
+                   std::string(router.reads_the_store ? kRouterLog : kRestartRouter),
+                   router.reads_the_store ? std::nullopt : restart_of(machine));
   }
   for (const std::string& error : {router.gateway_error, router.dns_error}) {
     if (lags || error.empty()) continue;
@@ -65,7 +74,7 @@ void look_at_router(const ClusterView& view, const Explanations& known, const Ma
     findings.on_it(Severity::warning, "version",
                    std::format("its router is of version {}, its daemon of {}", router.version,
                                machine.checkup->facts.version),
-                   std::string(kRestartRouter));
+                   std::string(kRestartRouter), restart_of(machine));
   }
 }
 

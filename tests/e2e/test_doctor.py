@@ -91,6 +91,82 @@ def test_a_container_nobody_owns_is_named_and_the_command_removes_it(cluster):
         third.docker("rm", "-f", "stray", check=False)
 
 
+def left_behind(machine, name, *labels):
+    words = (f"ployz.instance=01h{name}", "ployz.namespace=mended", "ployz.service=web", *labels)
+    machine.docker("run", "-d", "--name", name, *(w for one in words for w in ("--label", one)), IMAGE)
+
+
+def fixes(answer):
+    return [(f["machine"], f["fix"]["kind"], f["fix"]["target"], f["done"])
+            for f in answer.json["fixes"]]
+
+
+def test_fix_does_what_it_shows_where_it_is_asked_and_nothing_else(cluster):
+    second, third = cluster.machine(2), cluster.machine(3)
+    knot = "ployz-knot.service"
+    deployed = cluster.deploy(web("mended", IMAGE))
+    assert deployed.code == 0
+    left_behind(third, "left", f"ployz.operation={deployed.json['id']}")
+    left_behind(third, "strange")
+    second.sh(f"systemctl stop {knot}")
+    try:
+        # Of a namespace that was changed a moment ago nothing is said.
+        cluster.wait(lambda: len(problems(cluster.ctl("doctor"))) == 3, "all three to be found")
+        asks = cluster.ctl("doctor", "--fix")
+        assert asks.code == 2 and "--yes" in asks.error["hint"], asks
+        assert f"start {knot} on {second.name}" in asks.error["message"], asks
+        assert f"remove the container of instance 01hleft on {third.name}" in asks.error["message"]
+        assert "01hstrange" not in asks.error["message"], "nobody knows whose that one is"
+        assert second.sh(f"systemctl is-active {knot}", check=False).stdout.strip() == "inactive"
+        of_third = cluster.ctl("doctor", third.name, "--fix", "--yes")
+        assert fixes(of_third) == [(third.name, "remove_container", "01hleft", True)], of_third
+        assert (of_third.code, of_third.outcome) == (0, "fixed"), of_third
+        assert "01hstrange" in the_only(of_third, "container", third.name, "warning")["what"]
+        of_all = third.ctl("doctor", "--fix", "--yes")
+        assert fixes(of_all) == [(second.name, "start_unit", knot, True)], of_all
+        assert (of_all.code, of_all.outcome) == (0, "fixed"), of_all
+        the_only(of_all, "container", third.name, "warning")
+        assert second.sh(f"systemctl is-active {knot}").stdout.strip() == "active"
+        again = cluster.ctl("doctor", "--fix", "--yes")
+        assert (again.code, again.outcome, again.json["fixes"]) == (0, "unchanged", []), again
+        # The instance that is committed runs on, and so does what nobody knows.
+        assert [(i["committed"], i["state"]) for i in cluster.instances("mended")
+                if i["id"] != "01hstrange"] == [(True, "running")]
+        assert third.docker("ps", "-q", "--filter", "name=strange").stdout
+    finally:
+        third.docker("rm", "-f", "left", "strange", check=False)
+        second.sh(f"systemctl start {knot}")
+    cluster.wait(lambda: is_healthy(cluster), "nothing to be wrong again")
+    cluster.must("namespace", "rm", "mended", "--yes")
+
+
+def test_fix_mends_the_machine_that_is_asked_without_nats(cluster):
+    first = cluster.machine(1)
+    first.sh("systemctl stop ployz-nats")
+    try:
+        answer = first.ctl("doctor", "--fix", "--yes")
+        assert fixes(answer) == [(first.name, "start_unit", "ployz-nats.service", True)], answer
+        assert answer.outcome == "fixed", answer
+    finally:
+        first.sh("systemctl start ployz-nats")
+    cluster.wait(lambda: is_healthy(cluster), "the store to be well again")
+
+
+def test_a_copy_that_cannot_become_the_store_is_named(cluster):
+    first, second = cluster.machine(1), cluster.machine(2)
+    first.sh("systemctl stop ployz-nats")
+    try:
+        # What its daemon knew of it is in this file.
+        second.sh("systemctl stop ployzd; rm /var/lib/ployz/agent/copy-*.json; systemctl start ployzd")
+        cluster.wait(lambda: second.ctl("doctor").code == 1, "its daemon to answer")
+        (found,) = [f for f in problems(second.ctl("doctor")) if f["topic"] == "copy"]
+        assert (found["machine"], found["severity"]) == (second.name, "error"), found
+        assert "cannot become the store" in found["what"] and found["run_on"] == second.name
+    finally:
+        first.sh("systemctl start ployz-nats")
+    cluster.wait(lambda: is_healthy(cluster), "the copy to be whole again")
+
+
 def test_a_container_that_is_gone_is_named(cluster):
     second = cluster.machine(2)
     assert cluster.deploy(web("gone", IMAGE, extra=f'machines = ["{second.name}"]')).code == 0

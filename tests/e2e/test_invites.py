@@ -170,6 +170,13 @@ def test_a_copied_token_lets_in_one_of_two_at_once(network, new_host):
     assert len(names(network)) == 4
 
 
+def said_of(network, wanted):
+    """What doctor says of an invite."""
+    return [f["what"] for f in network.must("doctor").json["findings"]
+            if f["topic"] == "invite" and wanted in f["what"]
+            and f["run"] == "ployzctl machine invite create"]
+
+
 def test_tokens_that_are_not_good_change_nothing(network, new_host):
     expiring, short = create(network, "--ttl-secs", "60")
     host = new_host("d")
@@ -189,7 +196,10 @@ def test_tokens_that_are_not_good_change_nothing(network, new_host):
     assert refused.error["code"] == "denied" and "revoked" in refused.error["message"], refused
     host.is_as_before()
 
+    network.wait(lambda: "nobody has come in by it" in " ".join(said_of(network, short)),
+                 "doctor to say that it expires", 90)
     network.wait(lambda: invite(network, short)["state"] == "expired", "the token to expire", 90)
+    assert "nobody came in by it" in said_of(network, short)[0]
     refused = host.join(expiring)
     assert refused.error["code"] == "denied" and "expired" in refused.error["message"], refused
     gone = network.ctl("machine", "invite", "import", "--token-stdin", stdin=expiring)
