@@ -15,6 +15,19 @@ namespace {
 constexpr size_t kStatusOperations = 200;   // how far back `status` looks for unfinished ones
 constexpr size_t kShowHistory = 1000;       // commits per namespace `show` searches
 
+// With the store away nobody is on the way to the others, but over the overlay to one's own.
+constexpr std::chrono::milliseconds kCopyPatience{1500};
+
+void count(ApiService& from, StatusReport& report) {
+  if (const auto all = from.namespaces()) report.namespaces = all->size();
+  if (const auto all = from.instances({})) report.instances = all->size();
+  if (const auto operations = from.operations(kStatusOperations)) {
+    for (const Operation& operation : *operations) {
+      if (!operation.ended()) report.unfinished.push_back(operation.id);
+    }
+  }
+}
+
 Result<CommitEntry> decode(const StoredCommit& stored) {
   auto commit = decode_commit(stored.bytes);
   if (!commit) {
@@ -25,6 +38,36 @@ Result<CommitEntry> decode(const StoredCommit& stored) {
 }
 
 }  // namespace
+
+Result<Backend::Reading> Backend::reading() {
+  auto member = TRY(node_.member());
+  if (copied_) return Reading{std::move(member), copied_->reading()};
+  const ReadSource store{member->commits(), member->records(), member->engine(),
+                           member->admissions(), member->invites()};
+  return Reading{std::move(member), store};
+}
+
+ApiService::Copy Backend::copy() {
+  const auto member = node_.member();
+  const auto facts = member && !copied_ ? (*member)->copy_facts() : std::nullopt;
+  if (!facts || !facts->whole) return {};
+  auto connection = (*member)->store().connect_to_copy();
+  if (!connection) {
+    spdlog::warn("copy of the store: {}", connection.error().line());
+    return {};
+  }
+  EngineConfig config;
+  config.self = (*member)->identity().machine.id;
+  config.cluster = cluster_config(node_.config());
+  config.rpc_timeout = kCopyPatience;
+  const LocalDrivers& drivers = node_.drivers();
+  auto copied = std::make_shared<CopyReading>(
+      config, *std::move(connection),
+      CopyReading::Ports{(*member)->rpc(), drivers.clock, drivers.entropy, drivers.executor});
+  const uint64_t now = drivers.clock.wall_ms();
+  return {std::unique_ptr<ApiService>(new Backend(node_, std::move(copied))),
+          {now - std::min(now, facts->behind_ms), facts->behind_ms, facts->commits}};
+}
 
 Result<StatusReport> Backend::status() {
   StatusReport report;
@@ -44,12 +87,12 @@ Result<StatusReport> Backend::status() {
   report.machine = (*member)->identity().machine;
   std::ranges::move(components_of(**member, node_.drivers()),
                     std::back_inserter(report.components));
-  if (const auto all = namespaces()) report.namespaces = all->size();
-  if (const auto all = instances({})) report.instances = all->size();
-  if (const auto operations = this->operations(kStatusOperations)) {
-    for (const Operation& operation : *operations) {
-      if (!operation.ended()) report.unfinished.push_back(operation.id);
-    }
+  const auto store = std::ranges::find(report.components, "store", &ComponentReport::name);
+  if (store == report.components.end() || store->healthy) {
+    count(*this, report);
+  } else if (const Copy copy = this->copy(); copy.service) {
+    report.as_of = copy.as_of;
+    count(*copy.service, report);
   }
   return report;
 }
@@ -73,9 +116,9 @@ Result<Operation> Backend::namespace_rm(const NamespaceRmRequest& request, const
 }
 
 Result<std::vector<NamespaceReport>> Backend::namespaces() {
-  const auto member = TRY(node_.member());
+  const Reading from = TRY(reading());
   std::vector<NamespaceReport> reports;
-  for (const StoredCommit& stored : TRY(member->commits().newest_of_all())) {
+  for (const StoredCommit& stored : TRY(from.store.commits.newest_of_all())) {
     const auto entry = decode(stored);
     // One that does not parse hides no other; asking for it by name says what is wrong.
     if (!entry) {
@@ -91,8 +134,8 @@ Result<std::vector<NamespaceReport>> Backend::namespaces() {
 }
 
 Result<NamespaceReport> Backend::namespace_inspect(const NamespaceName& name) {
-  const auto member = TRY(node_.member());
-  const auto stored = TRY(member->commits().newest(name));
+  const Reading from = TRY(reading());
+  const auto stored = TRY(from.store.commits.newest(name));
   if (stored) {
     const CommitEntry entry = TRY(decode(*stored));
     if (!entry.commit.removed) return namespace_report(entry, cluster_config(node_.config()));
@@ -102,9 +145,9 @@ Result<NamespaceReport> Backend::namespace_inspect(const NamespaceName& name) {
 }
 
 Result<std::vector<CommitEntry>> Backend::log(const NamespaceName& name, size_t limit) {
-  const auto member = TRY(node_.member());
+  const Reading from = TRY(reading());
   std::vector<CommitEntry> entries;
-  for (const StoredCommit& stored : TRY(member->commits().history(name, limit))) {
+  for (const StoredCommit& stored : TRY(from.store.commits.history(name, limit))) {
     CommitEntry entry = TRY(decode(stored));
     if (entry.commit.kind != CommitKind::fence) entries.push_back(std::move(entry));
   }
@@ -114,11 +157,11 @@ Result<std::vector<CommitEntry>> Backend::log(const NamespaceName& name, size_t 
 }
 
 Result<CommitEntry> Backend::show(std::string_view id_or_prefix) {
-  const auto member = TRY(node_.member());
+  const Reading from = TRY(reading());
   std::vector<CommitEntry> matches;
-  for (const StoredCommit& newest : TRY(member->commits().newest_of_all())) {
+  for (const StoredCommit& newest : TRY(from.store.commits.newest_of_all())) {
     for (const StoredCommit& stored :
-         TRY(member->commits().history(newest.name_space, kShowHistory))) {
+         TRY(from.store.commits.history(newest.name_space, kShowHistory))) {
       auto entry = decode(stored);
       if (entry && entry->commit.id.str().starts_with(id_or_prefix)) {
         matches.push_back(*std::move(entry));
@@ -138,7 +181,8 @@ Result<CommitEntry> Backend::show(std::string_view id_or_prefix) {
 }
 
 Result<std::vector<InstanceReport>> Backend::instances(const NamespaceName& name) {
-  const Snapshot snapshot = TRY(TRY(node_.member())->engine().snapshot({}));
+  const Reading from = TRY(reading());
+  const Snapshot snapshot = TRY(from.store.engine.snapshot({}));
   return instance_reports(snapshot, name);
 }
 

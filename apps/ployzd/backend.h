@@ -8,6 +8,7 @@
 #include "mesh/machine_update.h"
 #include "mesh/store_transfer.h"
 #include "node.h"
+#include "read_source.h"
 
 namespace ployz {
 
@@ -15,6 +16,7 @@ class Backend : public ApiService {
  public:
   explicit Backend(Node& node) : node_(node) {}
 
+  Copy copy() override;
   Result<StatusReport> status() override;
   Error explain(Error error) override;
   Result<MeshReport> mesh_init(const MeshInitRequest& request, const EventSink& events) override;
@@ -91,6 +93,15 @@ class Backend : public ApiService {
   Result<ExecResult> exec(const ExecRequest& request) override;
 
  private:
+  // Whose reads are of this copy.
+  Backend(Node& node, std::shared_ptr<CopyReading> copied)
+      : node_(node), copied_(std::move(copied)) {}
+  struct Reading {
+    std::shared_ptr<Member> member;  // as long as what follows is used
+    ReadSource store;
+  };
+  [[nodiscard]] Result<Reading> reading();
+
   // Which machines run the instances that are meant, asked live.
   struct Located {
     Machine machine;
@@ -116,6 +127,7 @@ class Backend : public ApiService {
                   std::chrono::steady_clock::time_point began, ClusterView& view);
 
   Node& node_;
+  const std::shared_ptr<CopyReading> copied_;  // null: the store answers
   Patience patience_;
 };
 

@@ -50,7 +50,8 @@ Result<Operation> Backend::apply_prepared(const OperationId& id, const EventSink
 Result<VolumesReport> Backend::volumes(const NamespaceName& name) {
   SnapshotQuery query;
   query.datasets = true;
-  const Snapshot snapshot = TRY(TRY(node_.member())->engine().snapshot(query));
+  const Reading from = TRY(reading());
+  const Snapshot snapshot = TRY(from.store.engine.snapshot(query));
   const auto names = names_of(snapshot);
   VolumesReport reports;
   for (const Machine& machine : snapshot.machines) {

@@ -63,9 +63,9 @@ Result<InviteReport> Backend::invite_create(const InviteRequest& request) {
 }
 
 Result<std::vector<InviteReport>> Backend::invites() {
-  const auto member = TRY(node_.member());
+  const Reading from = TRY(reading());
   std::vector<InviteReport> reports;
-  for (const Invite& invite : TRY(member->invites().list())) {
+  for (const Invite& invite : TRY(from.store.invites.list())) {
     reports.push_back(report_of(invite, node_.drivers().clock));
   }
   return reports;

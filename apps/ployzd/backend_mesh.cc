@@ -122,8 +122,9 @@ Result<MeshReport> Backend::mesh() {
 }
 
 Result<std::vector<MachineReport>> Backend::machines() {
-  const auto member = TRY(node_.member());
-  const Roster roster = TRY(read_roster(member->records()));
+  const Reading from = TRY(reading());
+  const auto& member = from.member;
+  const Roster roster = TRY(read_roster(from.store.records));
   std::vector<MachineRpc::Call> calls;
   for (const Machine& machine : roster.machines) {
     calls.push_back({{machine.id, Target::agent, "facts"}, to_json(FactsRequest{})});

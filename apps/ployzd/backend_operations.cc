@@ -6,16 +6,16 @@
 namespace ployz {
 
 Result<std::vector<Operation>> Backend::operations(size_t limit) {
-  const auto member = TRY(node_.member());
-  auto operations = TRY(member->engine().operations(limit));
-  member->admissions().tell_outcomes(operations);
+  const Reading from = TRY(reading());
+  auto operations = TRY(from.store.engine.operations(limit));
+  from.store.admissions.tell_outcomes(operations);
   return operations;
 }
 
 Result<Operation> Backend::operation(const OperationId& id) {
-  const auto member = TRY(node_.member());
-  std::vector<Operation> one{TRY(member->engine().operation(id))};
-  member->admissions().tell_outcomes(one);
+  const Reading from = TRY(reading());
+  std::vector<Operation> one{TRY(from.store.engine.operation(id))};
+  from.store.admissions.tell_outcomes(one);
   Operation& operation = one.front();
   // It has no lease: whether it runs, the daemon knows that works on it.
   const bool of_machines = operation.kind == kMachineRm || operation.kind == kStorePromote ||

@@ -121,6 +121,7 @@ class NatsMember final : public Member {
     reach.recovering = store_.is_recovering();
     return reach;
   }
+  std::optional<CopyFacts> copy_facts() override { return copy_.facts(); }
   StoreHost& store() override { return store_; }
   void follow_store(std::function<Status(const StoreEpoch&)> go_over) override {
     store_.follow(std::move(go_over));

@@ -67,6 +67,8 @@ class Member {
   [[nodiscard]] virtual StoreHost& store() = 0;
   // How much of the store this machine has a copy of, as it tells its peers.
   [[nodiscard]] virtual MirrorReach mirror() = 0;
+  // What was seen of that copy; nothing: it keeps none.
+  [[nodiscard]] virtual std::optional<CopyFacts> copy_facts() = 0;
   // From now on moves of the store are followed by this (store_host.h).
   virtual void follow_store(std::function<Status(const StoreEpoch&)> go_over) = 0;
   [[nodiscard]] virtual Engine& engine() = 0;

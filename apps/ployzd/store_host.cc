@@ -80,6 +80,13 @@ Result<std::unique_ptr<NatsConnection>> StoreHost::connect(const Identity& ident
   return connection;
 }
 
+Result<std::unique_ptr<NatsConnection>> StoreHost::connect_to_copy() const {
+  if (!ports_.connection.connected()) {
+    return fail(Code::unavailable, "this machine's NATS does not answer", "ployzctl doctor");
+  }
+  return connect(ports_.identity(), true);
+}
+
 uint64_t StoreHost::other_epoch() const {
   const auto text = read_file(paths_.nats_config(ports_.identity().store.epoch + 1));
   if (!text || !*text) return 0;

@@ -61,6 +61,8 @@ class StoreHost final : public StoreSteps {
   // Restores the store from this machine's copy and goes over to it (mesh/store_recovery.h has decided
   // that). Repeated after a failure it begins anew.
   [[nodiscard]] Result<RestoredStore> recover(const StoreEpoch& next, const StoreReach& missing);
+  // As the admin of this machine's copy of the store. `unavailable`: its server does not answer.
+  [[nodiscard]] Result<std::unique_ptr<NatsConnection>> connect_to_copy() const;
 
  private:
   uint64_t epoch() const override { return ports_.identity().store.epoch; }

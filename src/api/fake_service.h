@@ -52,6 +52,11 @@ class FakeService : public ApiService {
   std::atomic<int> deploys_done = 0;
   std::atomic<bool> logs_stopped = false;
 
+  // Of this machine's copy of the store: what answers then, if anything.
+  std::unique_ptr<FakeService> copied;
+  AsOf copied_as_of;
+  Copy copy() override { return {std::move(copied), copied_as_of}; }
+
   Result<StatusReport> status() override { return answer(status_report); }
   Result<MeshReport> mesh_init(const MeshInitRequest& request, const EventSink& sink) override {
     mesh_report.name = request.name;

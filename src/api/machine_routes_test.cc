@@ -295,6 +295,41 @@ TEST_F(MachineRoutes, DoctorOfAllAndOfSome) {
   EXPECT_EQ(service_.examined, (std::vector<std::string>{"m1", "a&b"}));
 }
 
+TEST_F(MachineRoutes, WithTheStoreAwayReadsAreOfTheCopy) {
+  service_.error = Error{Code::unavailable, Effect::none, "the store does not answer", "", {}};
+  const auto refused = client().machines();
+  ASSERT_FALSE(refused) << "it keeps no copy";
+  EXPECT_EQ(refused.error(), *service_.error);
+
+  const auto keep = [&] {
+    service_.copied = std::make_unique<FakeService>();
+    service_.copied->machine_list = {silent()};
+    service_.copied_as_of = {1'700'000'000'000, 12'000, 4711};
+  };
+  const Json as_of{{"at_ms", 1'700'000'000'000}, {"age_ms", 12'000}, {"commit", 4711}};
+  keep();
+  const auto machines = client().machines();
+  ASSERT_TRUE(machines) << machines.error().line();
+  EXPECT_EQ((*machines)["as_of"], as_of);
+  EXPECT_EQ((*machines)["machines"].size(), 1u);
+  for (const auto read : {&ApiClient::namespaces, &ApiClient::invites}) {
+    keep();
+    const auto answer = (client().*read)();
+    ASSERT_TRUE(answer) << answer.error().line();
+    EXPECT_EQ((*answer)["as_of"], as_of);
+  }
+  keep();
+  service_.copied->error = Error{Code::not_found, Effect::none, "there is none", "", {}};
+  EXPECT_EQ(client().machines().error(), *service_.error) << "there may be by now";
+  // What else is wrong is not the copy's to answer, and nothing is written to it.
+  keep();
+  EXPECT_FALSE(client().machine_standby({"m1"}));
+  service_.error->code = Code::denied;
+  EXPECT_EQ(client().machines().error().code, Code::denied);
+  service_.error.reset();
+  EXPECT_FALSE(client().machines()->contains("as_of"));
+}
+
 TEST_F(MachineRoutes, DoctorMendsWhatItIsAsked) {
   const FixRequest request{{"m2"}, {{"m2", {FixKind::start_unit, "ployz-knot.service"}}}};
   service_.fix_report.fixes = {{request.fixes[0], {}}};

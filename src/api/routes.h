@@ -5,6 +5,7 @@
 // Errors before that: {"error": {code, message, hint, details}} with an HTTP status.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -43,6 +44,11 @@ void serve_route(const ApiRoute& route, RouteContext& context);
 
 // Starts the call, tells its events as lines, then how it ended. The call goes on without a listener.
 [[nodiscard]] Status run_call(RouteContext& context, LiveOperations::Call call);
+
+// Replies what `read` makes of the service; where the store does not answer, what it makes of this
+// machine's copy of it, if there is one, with "as_of". The store's error stands when that fails too.
+[[nodiscard]] Status reply_read(RouteContext& context,
+                                const std::function<Result<Json>(ApiService&)>& read);
 
 // `invalid`: that is no name of a namespace.
 [[nodiscard]] Result<NamespaceName> namespace_of(std::string_view text);

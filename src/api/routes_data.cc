@@ -56,8 +56,9 @@ Status apply_prepared(RouteContext& c) {
 Status volumes(RouteContext& c) {
   const std::string name = query_text(c.request, "namespace");
   const NamespaceName wanted = name.empty() ? NamespaceName() : TRY(namespace_of(name));
-  c.response.reply(200, to_json(TRY(c.service.volumes(wanted))));
-  return {};
+  return reply_read(c, [&](ApiService& service) -> Result<Json> {
+    return to_json(TRY(service.volumes(wanted)));
+  });
 }
 
 Status manifest(RouteContext& c) {

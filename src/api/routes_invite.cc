@@ -28,10 +28,11 @@ Status invite_create(RouteContext& c) {
 }
 
 Status invites(RouteContext& c) {
-  Json list = Json::array();
-  for (const InviteReport& report : TRY(c.service.invites())) list.push_back(to_json(report));
-  c.response.reply(200, {{"invites", std::move(list)}});
-  return {};
+  return reply_read(c, [](ApiService& service) -> Result<Json> {
+    Json list = Json::array();
+    for (const InviteReport& report : TRY(service.invites())) list.push_back(to_json(report));
+    return Json{{"invites", std::move(list)}};
+  });
 }
 
 Status invite_revoke(RouteContext& c) {

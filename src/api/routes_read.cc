@@ -60,6 +60,18 @@ static Operation as_it_runs(RouteContext& c, Operation operation) {
   return operation;
 }
 
+Status reply_read(RouteContext& c, const std::function<Result<Json>(ApiService&)>& read) {
+  auto answer = read(c.service);
+  if (!answer &&
+      (answer.error().code == Code::unavailable || answer.error().code == Code::timeout)) {
+    const ApiService::Copy copy = c.service.copy();
+    auto copied = copy.service ? read(*copy.service) : Result<Json>(fail(answer.error()));
+    if (copied) (*copied)["as_of"] = to_json(copy.as_of);
+    if (copied) answer = std::move(copied);
+  }
+  return reply(c, TRY(std::move(answer)));
+}
+
 namespace handlers {
 
 Status status(RouteContext& c) {
@@ -71,55 +83,71 @@ Status mesh(RouteContext& c) {
 }
 
 Status machines(RouteContext& c) {
-  return reply(c, {{"machines", list_of(TRY(c.service.machines()))}});
+  return reply_read(c, [](ApiService& service) -> Result<Json> {
+    return Json{{"machines", list_of(TRY(service.machines()))}};
+  });
 }
 
 Status namespaces(RouteContext& c) {
-  Json list = Json::array();
-  for (const NamespaceReport& report : TRY(c.service.namespaces())) {
-    Json item = summary_to_json(report.newest);
-    item["endpoints"] = list_of(report.endpoints);
-    list.push_back(std::move(item));
-  }
-  return reply(c, {{"namespaces", std::move(list)}});
+  return reply_read(c, [](ApiService& service) -> Result<Json> {
+    Json list = Json::array();
+    for (const NamespaceReport& report : TRY(service.namespaces())) {
+      Json item = summary_to_json(report.newest);
+      item["endpoints"] = list_of(report.endpoints);
+      list.push_back(std::move(item));
+    }
+    return Json{{"namespaces", std::move(list)}};
+  });
 }
 
 Status namespace_inspect(RouteContext& c) {
   const auto name = TRY(namespace_of(c.params.at(0)));
-  return reply(c, to_json(TRY(c.service.namespace_inspect(name))));
+  return reply_read(c, [&](ApiService& service) -> Result<Json> {
+    return to_json(TRY(service.namespace_inspect(name)));
+  });
 }
 
 Status log(RouteContext& c) {
   const auto name = TRY(namespace_of(c.params.at(0)));
   const auto limit = TRY(query_uint(c.request, "limit", 50, kMaxList));
-  Json list = Json::array();
-  for (const CommitEntry& entry : TRY(c.service.log(name, limit)))
-    list.push_back(summary_to_json(entry));
-  return reply(c, {{"commits", std::move(list)}});
+  return reply_read(c, [&](ApiService& service) -> Result<Json> {
+    Json list = Json::array();
+    for (const CommitEntry& entry : TRY(service.log(name, limit)))
+      list.push_back(summary_to_json(entry));
+    return Json{{"commits", std::move(list)}};
+  });
 }
 
 Status show(RouteContext& c) {
-  return reply(c, to_json(TRY(c.service.show(c.params.at(0)))));
+  return reply_read(c, [&](ApiService& service) -> Result<Json> {
+    return to_json(TRY(service.show(c.params.at(0))));
+  });
 }
 
 Status instances(RouteContext& c) {
   NamespaceName name;
   if (const auto text = query_text(c.request, "namespace"); !text.empty())
     name = TRY(namespace_of(text));
-  return reply(c, {{"instances", list_of(TRY(c.service.instances(name)))}});
+  return reply_read(c, [&](ApiService& service) -> Result<Json> {
+    return Json{{"instances", list_of(TRY(service.instances(name)))}};
+  });
 }
 
 Status operations(RouteContext& c) {
   const auto limit = TRY(query_uint(c.request, "limit", 50, kMaxList));
-  Json list = Json::array();
-  for (Operation& operation : TRY(c.service.operations(limit)))
-    list.push_back(to_json(as_it_runs(c, std::move(operation)), false));
-  return reply(c, {{"operations", std::move(list)}});
+  return reply_read(c, [&](ApiService& service) -> Result<Json> {
+    Json list = Json::array();
+    for (Operation& operation : TRY(service.operations(limit)))
+      list.push_back(to_json(as_it_runs(c, std::move(operation)), false));
+    return Json{{"operations", std::move(list)}};
+  });
 }
 
 Status operation(RouteContext& c) {
-  auto operation = TRY(c.service.operation(OperationId(c.params.at(0))));
-  return reply(c, to_json(as_it_runs(c, std::move(operation)), false));
+  return reply_read(c, [&](ApiService& service) -> Result<Json> {
+    auto operation = TRY(service.operation(OperationId(c.params.at(0))));
+    return to_json(as_it_runs(c, std::move(operation)), false);
+  });
 }
 
 Status images(RouteContext& c) {

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <span>
 #include <stop_token>
 #include <string>
@@ -35,6 +36,14 @@ using ByteSource = std::function<Result<size_t>(std::span<char>)>;
 class ApiService {
  public:
   virtual ~ApiService() = default;
+
+  // What answers the same reads from this machine's own copy of the store, for when that does not
+  // answer. No service: it keeps none that is whole.
+  struct Copy {
+    std::unique_ptr<ApiService> service;
+    AsOf as_of;
+  };
+  [[nodiscard]] virtual Copy copy() { return {}; }
 
   // Works before `mesh init` and with the store away; then says so instead of failing.
   [[nodiscard]] virtual Result<StatusReport> status() = 0;

@@ -54,6 +54,10 @@ Json to_json(const ComponentReport& report) {
   return {{"name", report.name}, {"healthy", report.healthy}, {"detail", report.detail}};
 }
 
+Json to_json(const AsOf& as_of) {
+  return {{"at_ms", as_of.at_ms}, {"age_ms", as_of.age_ms}, {"commit", as_of.commit}};
+}
+
 Json to_json(const StatusReport& report) {
   Json unfinished = Json::array();
   for (const OperationId& id : report.unfinished) unfinished.push_back(id.str());
@@ -67,6 +71,7 @@ Json to_json(const StatusReport& report) {
                {"instances", report.instances},
                {"unfinished", std::move(unfinished)}};
   if (report.removed) json["removed"] = to_json(*report.removed);
+  if (report.as_of) json["as_of"] = to_json(*report.as_of);
   return json;
 }
 

@@ -41,6 +41,14 @@ struct ComponentReport {
   std::string detail;  // why not, or a fact worth a line ("epoch 1", "Docker 26.1.5")
 };
 
+// How fresh a reading is that is not the store's: everything that was acknowledged by then is in it.
+struct AsOf {
+  uint64_t at_ms = 0;  // wall clock
+  uint64_t age_ms = 0;
+  uint64_t commit = 0;  // the sequence that it had then
+  bool operator==(const AsOf&) const = default;
+};
+
 struct StatusReport {
   std::string version;  // of the daemon
   std::string network;  // empty: this machine belongs to none yet (`mesh init`)
@@ -52,6 +60,7 @@ struct StatusReport {
   uint64_t namespaces = 0;
   uint64_t instances = 0;
   std::vector<OperationId> unfinished;  // running, interrupted or with a cleanup pending
+  std::optional<AsOf> as_of = {};       // of these three, when the store does not say
 };
 
 struct MeshInitRequest {
@@ -177,6 +186,7 @@ struct ExecRequest {
 
 [[nodiscard]] Json to_json(const CommitEntry& entry);
 [[nodiscard]] Json to_json(const ComponentReport& report);
+[[nodiscard]] Json to_json(const AsOf& as_of);
 [[nodiscard]] Json to_json(const StatusReport& report);
 [[nodiscard]] Json to_json(const MeshInitRequest& request);
 [[nodiscard]] Json to_json(const MeshReport& report);

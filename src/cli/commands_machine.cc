@@ -72,7 +72,7 @@ Result<Answer> run_inspect(Session& session, const Args& args) {
                        {"router answers", fact(flag_of(facts, "router_answers") ? "yes" : "no")},
                        {"instances", fact(std::format("{}", list_of(facts, "instances").size()))}},
                       session.style());
-    return Answer{report, text};
+    return Answer{part_of(document, report), text};
   }
   return fail(Code::not_found, std::format("no machine '{}'", wanted), "ployzctl machine ls");
 }

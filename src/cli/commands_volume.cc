@@ -73,7 +73,7 @@ Result<Answer> run_inspect(Session& session, const Args& args) {
       snapshots.row({text_of(snapshot, "name"), format_time(number_of(snapshot, "created_at_ms")),
                      text_of(snapshot, "guid")});
     if (!snapshots.empty()) text += "\n" + snapshots.render(session.style());
-    return Answer{volume, std::move(text)};
+    return Answer{part_of(document, volume), std::move(text)};
   }
   return fail(Code::not_found, std::format("there is no volume {}", args.get("VOLUME")),
               "list them: ployzctl volume ls");

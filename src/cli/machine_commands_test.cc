@@ -106,6 +106,27 @@ TEST_F(CliTest, DoctorFixesWhatItShowsAndNothingElse) {
   EXPECT_EQ(document()["outcome"], "failed");
 }
 
+TEST_F(CliTest, AReadingOfTheCopySaysSoBesideTheAnswer) {
+  service_.error = Error{Code::unavailable, Effect::none, "the store does not answer", "", {}};
+  const auto keep = [&] {
+    service_.copied = std::make_unique<FakeService>();
+    service_.copied->machine_list = {machine("01arz3ndektsv4rrffq69g5fa1", "m1")};
+    service_.copied_as_of = {1'700'000'000'000, 12'000, 4711};
+  };
+  keep();
+  EXPECT_EQ(run({"machine", "ls"}), 0) << host_.err;
+  EXPECT_TRUE(host_.out.contains("m1")) << host_.out;
+  EXPECT_TRUE(host_.err.starts_with("the store does not answer; this is the copy of 2023-11-14"))
+      << host_.err;
+  EXPECT_TRUE(host_.err.ends_with(" old (commit 4711)\n")) << host_.err;
+  keep();
+  EXPECT_EQ(run({"machine", "inspect", "m1", "--json"}), 0) << host_.err;
+  EXPECT_EQ(host_.err, "");
+  EXPECT_EQ(document()["as_of"]["age_ms"], 12'000);
+  EXPECT_NE(run({"machine", "ls"}), 0) << "it keeps none";
+  EXPECT_FALSE(host_.err.contains("copy")) << host_.err;
+}
+
 TEST_F(CliTest, RttIsAMatrixOfFewAndAListOfMany) {
   for (int i = 0; i < 9; ++i)
     service_.machine_list.push_back(

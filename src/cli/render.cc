@@ -98,6 +98,12 @@ const Json& object_of(const Json& object, std::string_view key) {
   return value.is_object() ? value : kEmptyObject;
 }
 
+Json part_of(const Json& document, const Json& part) {
+  Json alone = part;
+  if (document.contains("as_of")) alone["as_of"] = document["as_of"];
+  return alone;
+}
+
 std::string render_changes(const Json& changes, const Style& style) {
   std::string out;
   for (const Json& change : changes) {

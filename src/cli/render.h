@@ -25,6 +25,8 @@ namespace ployz::cli {
 [[nodiscard]] const Json& object_of(const Json& object, std::string_view key);
 const Json& list_of(Json&& object, std::string_view key) = delete;
 const Json& object_of(Json&& object, std::string_view key) = delete;
+// A part of a document as a document: how fresh it is stays with it.
+[[nodiscard]] Json part_of(const Json& document, const Json& part);
 
 // How an operation ended: its summary and changes, the exit code of its outcome.
 [[nodiscard]] Answer operation_answer(Session& session, Json operation);

@@ -5,6 +5,7 @@
 #include "base/version.h"
 #include "cli/help.h"
 #include "cli/parse.h"
+#include "cli/render.h"
 #include "cli/session.h"
 
 namespace ployz::cli {
@@ -37,6 +38,16 @@ void print(CliHost& host, const Answer& answer, bool json) {
     host.write_out(answer.text);
 }
 
+// What is not the store's own word says so, beside the answer.
+void tell_age(Session& session, const Json& document) {
+  const Json& as_of = object_of(document, "as_of");
+  if (as_of.empty() || session.flags().json) return;
+  session.notice(std::format("the store does not answer; this is the copy of {}, {} old (commit {})",
+                             format_time(number_of(as_of, "at_ms")),
+                             format_duration(number_of(as_of, "age_ms")),
+                             number_of(as_of, "commit")));
+}
+
 Result<int> run_words(CliHost& host, const std::vector<std::string>& words) {
   const auto invocation = TRY(parse(command_tree(), words));
   if (invocation.wants_version()) {
@@ -50,6 +61,7 @@ Result<int> run_words(CliHost& host, const std::vector<std::string>& words) {
   }
   Session session(host, TRY(global_flags(host, invocation.args)));
   const Answer answer = TRY(invocation.command().run(session, invocation.args));
+  tell_age(session, answer.document);
   print(host, answer, session.flags().json);
   return answer.exit_code;
 }

@@ -8,6 +8,7 @@
 #include "contract/control_store_world.h"
 #include "contract/nats_cluster.h"
 #include "drivers/nats/commit_log.h"
+#include "drivers/nats/copy_reader.h"
 #include "drivers/nats/jetstream.h"
 #include "drivers/nats/mirrors.h"
 #include "drivers/nats/store_restore.h"
@@ -191,6 +192,46 @@ TEST_F(NatsStoreCopy, WithTheStoreAwayAMirrorStays) {
       jetstream::api_of(*local(), mirror_domain(kSelf), "STREAM.INFO.KV_meta", Json());
   ASSERT_TRUE(info) << info.error().line();
   EXPECT_TRUE((*info)["config"].contains("mirror"));
+}
+
+TEST_F(NatsStoreCopy, IsReadAsTheStoreWasWhenThatIsAway) {
+  change_everything("before");
+  begin();
+  const NamespaceName other("other");
+  ASSERT_TRUE(log_.append(other, 0, "first"));
+  change_everything("after");
+  ASSERT_TRUE(caught_up());
+  const Values had = values(*hub_);
+  const auto history = log_.history(kShop, 100);
+  const auto newest = log_.newest_of_all();
+  ASSERT_TRUE(history && newest);
+  cluster_.hub().kill();
+
+  const auto copy = cluster_.connect("m2", NatsRole::admin);
+  CopiedCommits commits(*copy);
+  CopiedRecords records(*copy);
+  const auto same = [](const StoredCommit& a, const StoredCommit& b) {
+    return a.sequence == b.sequence && a.name_space == b.name_space && a.bytes == b.bytes;
+  };
+  const auto copied_history = commits.history(kShop, 100);
+  ASSERT_TRUE(copied_history) << copied_history.error().line();
+  EXPECT_TRUE(std::ranges::equal(*copied_history, *history, same));
+  EXPECT_EQ(commits.history(kShop, 3)->size(), 3u);
+  EXPECT_TRUE(same(**commits.newest(kShop), history->front()));
+  EXPECT_FALSE(*commits.newest(NamespaceName("nobody")));
+  EXPECT_TRUE(std::ranges::equal(*commits.newest_of_all(), *newest, same));
+  EXPECT_EQ(values(*copy), had);
+  for (const Bucket bucket : all_buckets()) {
+    EXPECT_EQ((*records.get(bucket, "updated"))->value, "after3");
+    EXPECT_FALSE(*records.get(bucket, "removed-after"));
+  }
+  // It is no store.
+  expect_error(commits.append(kShop, newest_, "x"), Code::unavailable);
+  expect_error(records.create(Bucket::meta, "x", "x"), Code::unavailable);
+  const auto record = records.get(Bucket::meta, "updated");
+  expect_error(records.update(Bucket::meta, "updated", "x", (*record)->revision),
+               Code::unavailable);
+  expect_error(records.remove(Bucket::meta, "updated", (*record)->revision), Code::unavailable);
 }
 
 TEST_F(NatsStoreCopy, BecomesAStoreThatGoesOn) {

@@ -42,6 +42,59 @@ def test_the_store_moves_to_three_machines_and_back_under_writes_and_load(moving
         cluster.wait(lambda: machine.ctl("doctor").code == 0, f"{machine.name} to be well")
 
 
+READS = (("machine", "ls"), ("namespace", "ls"), ("ps",), ("log", "served"), ("op", "ls"),
+         ("namespace", "inspect", "served"), ("volume", "ls"), ("machine", "invite", "list"))
+
+
+def read_of_the_copy(machine, limit_ms):
+    """Every reading is answered, and says how old it is."""
+    answers = {}
+    for words in READS:
+        begun = time.monotonic()
+        answer = machine.ctl(*words)
+        print(f"{' '.join(words)}: {time.monotonic() - begun:.1f} s, {(answer.json or {}).get('as_of')}")
+        assert answer.code == 0, answer
+        assert 0 <= answer.json["as_of"]["age_ms"] < limit_ms, answer
+        assert answer.json["as_of"]["commit"] > 0, answer
+        answers[words[:2]] = answer.json
+    return answers
+
+
+def test_with_the_store_away_its_copies_are_read(cluster):
+    """By the machines that keep one; nothing is written, and everything is the store's again after."""
+    first, second, _ = cluster.all()
+    assert cluster.deploy(web("served", IMAGE, replicas=3)).code == 0
+    before = {words[:2]: cluster.must(*words).json for words in READS}
+    newest = before[("namespace", "inspect")]["sequence"]
+    epoch = cluster.must("mesh", "status").json["epoch"]
+    # What it notes of itself. It may be coming back from where the store was away before.
+    noted = f"cat /var/lib/ployz/agent/copy-{epoch}.json"
+    cluster.wait(lambda: json.loads(second.sh(noted).stdout)["copied"]["commits"] >= newest,
+                 "the copy to follow", 90)
+    first.sh("systemctl stop ployz-nats")
+    try:
+        answers = read_of_the_copy(second, 60_000)
+        for words in (("log", "served"), ("namespace", "ls"), ("namespace", "inspect")):
+            del answers[words]["as_of"]
+            assert answers[words] == before[words], words
+        assert {i["id"] for i in answers[("ps",)]["instances"]} == {
+            i["id"] for i in before[("ps",)]["instances"]}
+        typed = cluster.typed("--machine", second.name, "log", "served")
+        assert typed.returncode == 0 and typed.stderr.startswith(
+            "the store does not answer; this is the copy of "), typed
+        status = second.ctl("status")
+        assert (status.code, status.json["namespaces"]) == (1, 1), status
+        assert "age_ms" in status.json["as_of"]
+        refused = second.ctl("deploy", "-f", "-", stdin=web("refused", IMAGE, replicas=0))
+        assert refused.code != 0 and first.name in refused.error["message"], refused
+        assert first.ctl("namespace", "ls").code != 0, "it has no copy beside its store"
+    finally:
+        first.sh("systemctl start ployz-nats")
+    cluster.wait(lambda: cluster.ctl("doctor").code == 0 and second.ctl("doctor").code == 0,
+                 "the store to be well again")
+    assert all("as_of" not in second.ctl(*words).json for words in READS)
+
+
 def test_without_a_majority_nothing_is_written_and_everything_is_served(moving):
     cluster = moving
     first, *others = cluster.all()

@@ -28,11 +28,14 @@ Status check_namespace(const NamespaceName& name_space) {
   return check_dns_label(name_space.str(), "namespace");
 }
 
-// Reads all of a subject's history; where the walk finds a message of another writer.
-Result<std::vector<StoredCommit>> scan(NatsConnection& connection, const std::string& subject,
-                                       uint64_t below, size_t limit) {
+}  // namespace
+
+Result<std::vector<StoredCommit>> scan_history(NatsConnection& connection,
+                                               const NamespaceName& name_space, uint64_t below,
+                                               size_t limit) {
+  TRY(check_namespace(name_space));
   std::deque<StoredCommit> newest;
-  TRY(read_feed(connection, {std::string(kCommitStream), subject, false},
+  TRY(read_feed(connection, {std::string(kCommitStream), commit_subject(name_space), false},
                 [&](jetstream::Message message) {
                   if (message.sequence >= below) return;
                   newest.push_front(to_commit(std::move(message)));
@@ -41,8 +44,6 @@ Result<std::vector<StoredCommit>> scan(NatsConnection& connection, const std::st
   return std::vector<StoredCommit>(std::move_iterator(newest.begin()),
                                    std::move_iterator(newest.end()));
 }
-
-}  // namespace
 
 Result<uint64_t> NatsCommitLog::append(const NamespaceName& name_space, uint64_t expected,
                                        std::string_view bytes) {
@@ -98,7 +99,9 @@ Result<std::vector<StoredCommit>> NatsCommitLog::history(const NamespaceName& na
       found = TRY(jetstream::at(connection_, kCommitStream, before));
     }
     if (found && found->subject == subject) continue;
-    for (auto& commit : TRY(scan(connection_, subject, sequence, limit - commits.size()))) {
+    // A message of another writer: all is read.
+    for (auto& commit :
+         TRY(scan_history(connection_, name_space, sequence, limit - commits.size()))) {
       commits.push_back(std::move(commit));
     }
     return commits;

@@ -13,6 +13,12 @@
 
 namespace ployz {
 
+// The newest `limit` commits of the namespace with sequences below `below`, newest first. Reads all of its
+// history, with a consumer, and so needs no right to read single messages.
+[[nodiscard]] Result<std::vector<StoredCommit>> scan_history(NatsConnection& connection,
+                                                             const NamespaceName& name_space,
+                                                             uint64_t below, size_t limit);
+
 class NatsCommitLog : public CommitLog {
  public:
   // The connection outlives the log and its subscriptions.
