@@ -50,7 +50,7 @@ Result<StateReport> Backend::machine_in_service(const std::string& machine, bool
 StoreTransfer Backend::store_transfer_of(Member& member) {
   const LocalDrivers& drivers = node_.drivers();
   return {member.identity().machine.id,
-          {member.records(), member.rpc(), drivers.clock, drivers.entropy}};
+          {member.records(), member.rpc(), drivers.clock, drivers.entropy, member.store().moves()}};
 }
 
 Error Backend::explain(Error error) {
@@ -122,7 +122,8 @@ Result<RemovalReport> Backend::machine_remove(const RemovalRequest& request,
 MachineRemoval Backend::removal_of(Member& member) {
   return MachineRemoval({member.identity().machine.id},
                         {member.engine(), member.records(), member.rpc(), node_.drivers().clock,
-                         node_.drivers().entropy, image_copier(member, node_.drivers())});
+                         node_.drivers().entropy, image_copier(member, node_.drivers()),
+                         member.store().moves()});
 }
 
 }  // namespace ployz

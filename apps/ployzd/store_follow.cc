@@ -68,9 +68,12 @@ Status StoreHost::look(const std::stop_token& stop) {
     peers_asked_ms_ = ports_.clock.steady_ms();
     TRY(ask_peers());
   }
+  NatsKeyValue records(ports_.connection);
+  const bool abandoned = waits_for_decision(identity.machine, identity.store, newest) &&
+                         TRY(is_abandoned(records, ports_.rpc, newest->record.operation));
   const std::unique_lock lock(changing_, std::try_to_lock);
   if (!lock) return {};  // a step is at work
-  TRY(settle(newest));
+  TRY(settle(newest, abandoned));
   return end_former();
 }
 
@@ -96,12 +99,13 @@ Status StoreHost::ask_peers() {
   return notice ? ports_.removed(*notice) : Status{};
 }
 
-Status StoreHost::settle(const std::optional<StoredTransfer>& newest) {
+Status StoreHost::settle(const std::optional<StoredTransfer>& newest, bool abandoned) {
   if (!newest) return {};
   const Identity identity = ports_.identity();
   const TransferRecord& record = newest->record;
   const StoreCall call{record.operation, record.next, ""};
-  switch (next_move(identity.machine, identity.store, newest, ports_.clock.wall_ms())) {
+  const uint64_t now_ms = ports_.clock.wall_ms();
+  switch (next_move(identity.machine, identity.store, newest, now_ms, abandoned)) {
     case StoreMove::give_up: {
       spdlog::warn("operation {} froze the store and did not end: given up",
                    record.operation.str());
@@ -130,7 +134,7 @@ Status StoreHost::end_former() {
   NatsKeyValue records(ports_.connection);
   std::vector<MachineRpc::Call> calls;
   for (const Machine& machine : TRY(read_roster(records)).machines) {
-    calls.push_back({{machine.id, Target::agent, "store_epoch"}, Json::object()});
+    calls.push_back({{machine.id, Target::agent, std::string(kStoreEpoch)}, Json::object()});
   }
   for (const auto& answer : ports_.rpc.call_all(calls, kPing)) {
     if (!answer || get_uint_or(*answer, "epoch", 0).value_or(0) < identity.store.epoch) return {};

@@ -97,7 +97,8 @@ class StoreHost final : public StoreSteps {
   [[nodiscard]] Status look(const std::stop_token& stop);
   // The store does not answer: whether it has gone where this machine was not told of.
   [[nodiscard]] Status ask_peers();
-  [[nodiscard]] Status settle(const std::optional<StoredTransfer>& newest);
+  // `abandoned`: is_abandoned of it.
+  [[nodiscard]] Status settle(const std::optional<StoredTransfer>& newest, bool abandoned);
   // Once for each record: whoever made it may have died before the freeze was what it says.
   [[nodiscard]] Status enforce(const StoredTransfer& newest);
   [[nodiscard]] Status end_former();

@@ -111,7 +111,7 @@ void Operators::through_another(SimMachine& victim, const std::string& what, con
       through, what,
       [this, work, daemon, &through](Engine& engine, std::stop_token stop) {
         MachineRemoval removal({through.self().id}, {engine, through.store(), world_.rpc, *daemon->clock,
-                                        *daemon->entropy, image_copier()});
+                                        *daemon->entropy, image_copier(), daemon->site->moves()});
         return work(removal, stop);
       },
       cancel);

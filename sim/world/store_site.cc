@@ -158,9 +158,11 @@ Status StoreSite::look() {
   if (next_move(self_, parts_.disk.followed, newest, 0) == StoreMove::go_over) {
     return go_over(newest->record.next);
   }
+  const bool abandoned = waits_for_decision(self_, parts_.disk.followed, newest) &&
+                         TRY(is_abandoned(parts_.store, parts_.rpc, newest->record.operation));
   const std::unique_lock lock(changing_, std::try_to_lock);
   if (!lock) return {};  // a step is at work
-  if (newest) TRY(settle(*newest));
+  if (newest) TRY(settle(*newest, abandoned));
   return end_former();
 }
 
@@ -178,11 +180,11 @@ Status StoreSite::ask_peers() {
   return latest.epoch > parts_.disk.followed.epoch ? go_over(latest) : Status{};
 }
 
-Status StoreSite::settle(const StoredTransfer& newest) {
+Status StoreSite::settle(const StoredTransfer& newest, bool abandoned) {
   const TransferRecord& record = newest.record;
   const StoreCall call{record.operation, record.next, ""};
   const StoreEpoch followed = parts_.disk.followed;
-  switch (next_move(self_, followed, newest, clock_.wall_ms())) {
+  switch (next_move(self_, followed, newest, clock_.wall_ms(), abandoned)) {
     case StoreMove::give_up: {
       const Decision decision = TRY(decide(call, TransferState::aborted));
       return decision.state == TransferState::aborted ? discard(call) : Status{};
@@ -213,7 +215,7 @@ Status StoreSite::end_former() {
   }
   std::vector<MachineRpc::Call> calls;
   for (const Machine& machine : TRY(read_roster(parts_.store)).machines) {
-    calls.push_back({{machine.id, Target::agent, "store_epoch"}, Json::object()});
+    calls.push_back({{machine.id, Target::agent, std::string(kStoreEpoch)}, Json::object()});
   }
   for (const auto& answer : parts_.rpc.call_all(calls, kPing)) {
     if (!answer || get_uint_or(*answer, "epoch", 0).value_or(0) < followed.epoch) return {};

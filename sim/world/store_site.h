@@ -63,7 +63,7 @@ class StoreSite final : public StoreSteps {
   [[nodiscard]] Status copy_stream(FakeStore& to, StreamName stream, CopiedStore& copied);
   [[nodiscard]] Status look();
   [[nodiscard]] Status ask_peers();
-  [[nodiscard]] Status settle(const StoredTransfer& newest);
+  [[nodiscard]] Status settle(const StoredTransfer& newest, bool abandoned);
   [[nodiscard]] Status enforce(const StoredTransfer& newest);
   [[nodiscard]] Status end_former();
   [[nodiscard]] Status go_over(const StoreEpoch& next);

@@ -324,7 +324,8 @@ Status MachineRemoval::hand_over(Run& run) {
       TRY(plan_handover(*leaver, run.request, others_of(*leaver, stored.machines)));
   if (!move) return {};
   note(run, "handing over the control plane's store");
-  StoreTransfer transfer(config_.self, {ports_.records, ports_.rpc, ports_.clock, ports_.entropy});
+  StoreTransfer transfer(config_.self, {ports_.records, ports_.rpc, ports_.clock, ports_.entropy,
+                                        ports_.moves});
   const StoreReport moved = TRY(transfer.run(*move, run.events, run.cancel));
   std::string behind;
   for (const std::string& name : moved.silent) {

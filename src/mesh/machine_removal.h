@@ -29,6 +29,7 @@
 #include "base/result.h"
 #include "engine/engine.h"
 #include "mesh/machine_drain.h"
+#include "mesh/moves_under_way.h"
 #include "mesh/removal.h"
 #include "mesh/removal_report.h"
 #include "ports/clock.h"
@@ -59,6 +60,7 @@ class MachineRemoval {
     Clock& clock;
     Entropy& entropy;
     CopyImage copy_image;
+    MovesUnderWay& moves;  // of the store, by this daemon
   };
   MachineRemoval(MachineRemovalConfig config, Ports ports)
       : config_(std::move(config)), ports_(std::move(ports)) {}

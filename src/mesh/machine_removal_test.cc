@@ -111,7 +111,7 @@ class MachineRemovalTest : public ::testing::Test {
     return MachineRemoval(
         {test_machine(self).id, std::chrono::milliseconds(500)},
         {*cluster_.engine, records_, cluster_.machines, cluster_.clock, cluster_.entropy,
-         no_copies()});
+         no_copies(), moves_});
   }
   Result<RemovalReport> run(RemovalRequest request = {"m2"}, std::stop_token cancel = {}) {
     return removal().run(request, cluster_.sink(), std::move(cancel));
@@ -173,6 +173,7 @@ class MachineRemovalTest : public ::testing::Test {
   }
 
   Cluster cluster_{3};
+  MovesUnderWay moves_;
   WatchedRecords records_{cluster_.records};
 };
 
@@ -224,7 +225,7 @@ TEST_F(MachineRemovalTest, KilledAtEachStepTheSameCommandGoesOn) {
     const auto remove = [&] {
       return MachineRemoval({test_machine(1).id, std::chrono::milliseconds(500)},
                             {*fresh.engine, records, fresh.machines, fresh.clock, fresh.entropy,
-                             no_copies()})
+                             no_copies(), moves_})
           .run({"m2"}, {}, {});
     };
     ticks = 0;
@@ -263,7 +264,7 @@ TEST_F(MachineRemovalTest, WhatCannotBeRemovedIsRefusedBeforeAnythingChanges) {
   const auto last =
       MachineRemoval({MachineId("machine-9")},
                      {*alone.engine, alone.records, alone.machines, alone.clock, alone.entropy,
-                      no_copies()})
+                      no_copies(), moves_})
           .preview({"m1"});
   ASSERT_FALSE(last);
   EXPECT_THAT(last.error().hint, HasSubstr("ployzctl mesh destroy"));

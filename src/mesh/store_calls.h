@@ -31,12 +31,16 @@ inline constexpr std::string_view kStoreDiscard = "store_discard";
 // kStoreDecision has passed, which aborts. `conflict`: another transfer is under way.
 inline constexpr std::string_view kStoreFreeze = "store_freeze";
 // "store_copy", of a machine that is to hold the store: copies every stream to the next epoch and
-// compares; answers CopiedStore.
+// compares; answers CopiedStore. Asked again it copies nothing again: `timeout` as long as it is at it,
+// then the same answer. A daemon that died meanwhile cannot go on with it, and says so.
 inline constexpr std::string_view kStoreCopy = "store_copy";
 // "store_commit" and "store_abort", of a machine that holds the store: answers Decision, which may be
 // the other one.
 inline constexpr std::string_view kStoreCommit = "store_commit";
 inline constexpr std::string_view kStoreAbort = "store_abort";
+
+// "store_epoch", of any machine: mesh/moves_under_way.h.
+inline constexpr std::string_view kStoreEpoch = "store_epoch";
 
 // Longer than any copy takes; then whoever holds the store gives it up.
 inline constexpr std::chrono::milliseconds kStoreDecision{120'000};

@@ -100,7 +100,7 @@ Status enforce_decision(TransferLog& log) {
 }
 
 StoreMove next_move(const Machine& self, const StoreEpoch& now,
-                    const std::optional<StoredTransfer>& newest, uint64_t wall_ms) {
+                    const std::optional<StoredTransfer>& newest, uint64_t wall_ms, bool abandoned) {
   if (!newest) return StoreMove::none;
   const TransferRecord& record = newest->record;
   switch (record.state) {
@@ -111,8 +111,13 @@ StoreMove next_move(const Machine& self, const StoreEpoch& now,
     case TransferState::begun:
       break;
   }
-  return now.includes(self.id) && wall_ms >= record.deadline_ms ? StoreMove::give_up
-                                                               : StoreMove::none;
+  const bool over = abandoned || wall_ms >= record.deadline_ms;
+  return over && waits_for_decision(self, now, newest) ? StoreMove::give_up : StoreMove::none;
+}
+
+bool waits_for_decision(const Machine& self, const StoreEpoch& now,
+                        const std::optional<StoredTransfer>& newest) {
+  return newest && newest->record.state == TransferState::begun && now.includes(self.id);
 }
 
 Status write_place(KeyValue& records, Clock& clock, const StoreCall& call) {

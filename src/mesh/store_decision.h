@@ -56,11 +56,16 @@ class TransferLog {
 enum class StoreMove {
   none,
   go_over,  // to record.next
-  give_up,  // nobody has decided in time
+  give_up,  // nobody has decided in time, or will
   discard,  // what was prepared for it
 };
+// `abandoned`: whoever coordinates it works on it no more (mesh/moves_under_way.h).
 [[nodiscard]] StoreMove next_move(const Machine& self, const StoreEpoch& now,
-                                  const std::optional<StoredTransfer>& newest, uint64_t wall_ms);
+                                  const std::optional<StoredTransfer>& newest, uint64_t wall_ms,
+                                  bool abandoned = false);
+// Whether this machine has to know that.
+[[nodiscard]] bool waits_for_decision(const Machine& self, const StoreEpoch& now,
+                                      const std::optional<StoredTransfer>& newest);
 
 // What a copied store says of itself: its epoch, which operation made it, who holds it. Repeated:
 // nothing.

@@ -144,6 +144,8 @@ TEST(StoreDecision, WhatFollowsFromTheNewestRecord) {
   EXPECT_EQ(next_move(holder, kNow, std::nullopt, 0), StoreMove::none);
   EXPECT_EQ(next_move(holder, kNow, newest, 499), StoreMove::none);
   EXPECT_EQ(next_move(holder, kNow, newest, 500), StoreMove::give_up);
+  EXPECT_EQ(next_move(holder, kNow, newest, 499, true), StoreMove::give_up);
+  EXPECT_EQ(next_move(other, kNow, newest, 499, true), StoreMove::none);
   EXPECT_EQ(next_move(other, kNow, newest, 500), StoreMove::none);
   newest.record.state = TransferState::aborted;
   EXPECT_EQ(next_move(other, kNow, newest, 0), StoreMove::discard);

@@ -3,8 +3,6 @@
 namespace ployz {
 namespace {
 
-constexpr std::string_view kStoreEpoch = "store_epoch";
-
 Result<Json> done(const Status& status) {
   if (!status) return fail(status.error());
   return Json::object();
@@ -17,16 +15,35 @@ bool StoreSteps::knows(std::string_view command) {
 }
 
 Result<Json> StoreSteps::handle(const std::string& command, const Json& request) {
-  if (command == kStoreEpoch) return Json{{"epoch", epoch()}};
+  if (command == kStoreEpoch) return store_epoch_answer(epoch(), moves_);
   const StoreCall call = TRY(store_call_from_json(request));
   if (command == kStoreForm) return done(form(call));
+  if (command == kStoreCopy) return to_json(TRY(copy_once(call)));
   const std::scoped_lock lock(changing_);
   if (command == kStorePrepare) return done(prepare(call));
   if (command == kStoreDiscard) return done(discard(call));
   if (command == kStoreFreeze) return done(freeze(call));
-  if (command == kStoreCopy) return to_json(TRY(copy(call)));
   if (command == kStoreCommit) return to_json(TRY(decide(call, TransferState::committed)));
   return to_json(TRY(decide(call, TransferState::aborted)));
+}
+
+// Its answer may be lost, and the store stands still until somebody has it.
+Result<CopiedStore> StoreSteps::copy_once(const StoreCall& call) {
+  {
+    const std::scoped_lock lock(copies_);
+    if (copy_ && copy_->operation == call.operation) {
+      if (copy_->end) return *copy_->end;
+      return fail(Code::timeout, "the store is still being copied");
+    }
+    copy_ = Copy{call.operation, {}};
+  }
+  auto copied = [&] {
+    const std::scoped_lock lock(changing_);
+    return copy(call);
+  }();
+  const std::scoped_lock lock(copies_);
+  if (copy_ && copy_->operation == call.operation) copy_->end = copied;
+  return copied;
 }
 
 }  // namespace ployz

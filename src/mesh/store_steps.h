@@ -3,10 +3,12 @@
 #pragma once
 
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 
 #include "base/result.h"
+#include "mesh/moves_under_way.h"
 #include "mesh/store_calls.h"
 
 namespace ployz {
@@ -18,11 +20,24 @@ class StoreSteps {
   [[nodiscard]] static bool knows(std::string_view command);
   // On several threads at once.
   [[nodiscard]] Result<Json> handle(const std::string& command, const Json& request);
+  // What this machine coordinates.
+  [[nodiscard]] MovesUnderWay& moves() { return moves_; }
 
  protected:
   std::mutex changing_;  // one step at a time; form() changes nothing here, and takes its time
 
  private:
+  // The last that was asked for in this life of the daemon.
+  struct Copy {
+    OperationId operation;
+    std::optional<Result<CopiedStore>> end;
+  };
+  [[nodiscard]] Result<CopiedStore> copy_once(const StoreCall& call);
+
+  MovesUnderWay moves_;
+  std::mutex copies_;
+  std::optional<Copy> copy_;  // guarded by copies_
+
   // Of the store that this machine follows.
   [[nodiscard]] virtual uint64_t epoch() const = 0;
   [[nodiscard]] virtual Status form(const StoreCall& call) = 0;

@@ -17,6 +17,8 @@ constexpr auto kPing = std::chrono::milliseconds(2000);
 // Then it is asked again, as long as a step may take.
 constexpr auto kAnswer = std::chrono::milliseconds(10'000);
 constexpr int kDecisionTries = 5;
+// How far back unfinished ones are looked for.
+constexpr size_t kLookBack = 500;
 
 // What people read of it in the journal, and what settle() reads the epoch from.
 constexpr std::string_view kResource = "the control plane's store";
@@ -39,6 +41,14 @@ Status asked(const Result<Json>& answer) {
 }
 
 }  // namespace
+
+Result<std::vector<JournaledOperation>> unfinished_moves(KeyValue& records) {
+  std::vector<JournaledOperation> found = TRY(list_operations(records, kLookBack));
+  std::erase_if(found, [](const JournaledOperation& journaled) {
+    return journaled.operation.ended() || journaled.operation.kind != kStorePromote;
+  });
+  return found;
+}
 
 struct StoreTransfer::Work {
   Roster roster;
@@ -112,6 +122,7 @@ Status StoreTransfer::prepare(Work& work) {
   call.secret = secret_of(ports_.entropy);
   Status prepared = ask_all(call.next.members, kStorePrepare, to_json(call));
   if (prepared) {
+    note(work, Phase::apply, "waiting until it can be copied to");
     return asked(ask(first_of(work), kStoreForm, to_json(work.call), kStoreForming + kStoreStep));
   }
   Error error = std::move(prepared).error();
@@ -132,9 +143,9 @@ Status StoreTransfer::copy(Work& work) {
   }
   if (!frozen) return fail(std::move(frozen).error());
   TRY(check_not_settled(work));
+  note(work, Phase::apply, "copying every stream");
   const Json copied =
-      TRY(ports_.rpc.call({first_of(work), Target::agent, std::string(kStoreCopy)},
-                          to_json(work.call), kStoreDecision));
+      TRY(ask(first_of(work), kStoreCopy, to_json(work.call), kStoreDecision));
   work.report.copied = TRY(copied_store_from_json(copied));
   note(work, Phase::apply, std::format("{} messages are copied and compared",
                                        work.report.copied.messages));
@@ -185,7 +196,7 @@ void StoreTransfer::await_machines(Work& work) {
   while (true) {
     std::vector<MachineRpc::Call> calls;
     for (const Machine* machine : waiting) {
-      calls.push_back({{machine->id, Target::agent, "store_epoch"}, Json::object()});
+      calls.push_back({{machine->id, Target::agent, std::string(kStoreEpoch)}, Json::object()});
     }
     const auto answers = ports_.rpc.call_all(calls, kPing);
     std::vector<const Machine*> left;
@@ -231,8 +242,24 @@ Status StoreTransfer::end(Operation& operation, Journal& journal, bool committed
   return anew.save(operation);
 }
 
+// Whoever died in the middle of a move left the store frozen perhaps, and the journal open. A machine that
+// does not answer is taken for dead: should it live, its move is given up (check_not_settled).
+Status StoreTransfer::end_earlier() {
+  for (const JournaledOperation& found : TRY(unfinished_moves(ports_.records))) {
+    const OperationId& id = found.operation.id;
+    const Coordination now = coordination_of(found.operation, ports_.rpc);
+    if (now == Coordination::under_way) {
+      return fail(Code::conflict, std::format("the store is being moved by operation {}", id.str()),
+                  std::format("wait for that: ployzctl op watch {}", id.str()));
+    }
+    if (now != Coordination::untold) (void)TRY(settle(id));
+  }
+  return {};
+}
+
 Result<StoreReport> StoreTransfer::run(const StoreRequest& request, const Events& events,
                                        std::stop_token cancel) {
+  if (!request.preview) TRY(end_earlier());
   Work work{TRY(read_roster(ports_.records)), {}, {}, events, {},
             Journal(ports_.records, ports_.clock)};
   const uint64_t epoch = TRY(read_store_epoch(ports_.records));
@@ -251,6 +278,7 @@ Result<StoreReport> StoreTransfer::run(const StoreRequest& request, const Events
   work.operation = operation_of(report);
   report.operation = work.operation.id;
   work.call = {work.operation.id, report.after, ""};
+  const MovesUnderWay::Entry under_way(ports_.moves, work.operation.id);
   TRY(work.journal.save(work.operation));
   return move(work, cancel);
 }

@@ -9,9 +9,11 @@
 //
 // What it promises:
 // - Before the commit any failure leaves the former store as it was, taking writes again; when the
-//   coordinator dies, after kStoreDecision at the latest.
+//   coordinator dies, as soon as its daemon is back and says so (mesh/moves_under_way.h), and after
+//   kStoreDecision at the latest.
 // - An acknowledged write is in the store that is in force, always.
-// - Repeated: nothing is done when the store is where it is wanted.
+// - Repeated: what earlier calls left, whoever made them, is ended first; nothing more is done when the
+//   store is where it is wanted.
 #pragma once
 
 #include <functional>
@@ -21,6 +23,7 @@
 
 #include "base/result.h"
 #include "engine/journal.h"
+#include "mesh/moves_under_way.h"
 #include "mesh/roster.h"
 #include "mesh/store_calls.h"
 #include "mesh/store_report.h"
@@ -40,6 +43,9 @@ inline constexpr std::string_view kStorePromote = "storage_promote";
 // Where the records say that it is.
 [[nodiscard]] StoreEpoch store_of(const std::vector<Machine>& machines, uint64_t epoch);
 
+// Those that have not ended, newest first.
+[[nodiscard]] Result<std::vector<JournaledOperation>> unfinished_moves(KeyValue& records);
+
 class StoreTransfer {
  public:
   struct Ports {
@@ -47,12 +53,14 @@ class StoreTransfer {
     MachineRpc& rpc;
     Clock& clock;
     Entropy& entropy;
+    MovesUnderWay& moves;  // of the daemon that this runs in
   };
   StoreTransfer(MachineId self, Ports ports) : self_(std::move(self)), ports_(ports) {}
 
   using Events = std::function<void(const Event&)>;
-  // Errors: those of plan_store, and then nothing was changed; later ones carry the operation and say
-  // whether the store is as before. `unavailable` naming the machine that does not answer.
+  // Errors: those of plan_store, `conflict` when another one is under way, and then nothing was changed;
+  // later ones carry the operation and say whether the store is as before. `unavailable` naming the
+  // machine that does not answer.
   [[nodiscard]] Result<StoreReport> run(const StoreRequest& request, const Events& events,
                                         std::stop_token cancel);
   // Of an operation of this kind whose coordinator died: ends it as the store says that it ended, and
@@ -61,6 +69,7 @@ class StoreTransfer {
 
  private:
   struct Work;
+  [[nodiscard]] Status end_earlier();
   [[nodiscard]] Operation operation_of(const StoreReport& report);
   [[nodiscard]] Result<StoreReport> move(Work& work, const std::stop_token& cancel);
   [[nodiscard]] Status end(Operation& operation, Journal& journal, bool committed);
@@ -76,8 +85,8 @@ class StoreTransfer {
   void await_machines(Work& work);
   [[nodiscard]] Status ask_all(const std::vector<StoreMember>& members, std::string_view command,
                                const Json& request);
-  // What may be asked twice, so not the copy: whoever does not answer is asked again until `limit`, or
-  // until another one has refused.
+  // Each may be asked twice: whoever does not answer is asked again until `limit`, or until another one
+  // has refused.
   [[nodiscard]] std::vector<Result<Json>> ask(const std::vector<MachineRpc::Call>& calls,
                                               std::chrono::milliseconds limit);
   [[nodiscard]] Result<Json> ask(const MachineId& machine, std::string_view command,

@@ -23,18 +23,22 @@ class Machines final : public testing::SerialRpc {
   TransferState decided = TransferState::begun;
   bool frozen = false;
   uint64_t epoch = 1;
+  // Of everybody, as "store_epoch" answers it; nullopt: they are too old to say.
+  std::optional<std::vector<std::string>> coordinated = std::vector<std::string>();
 
   Result<Json> call(const RpcAddress& to, const Json& request, std::chrono::milliseconds) override {
     const std::string who = to.machine.str().substr(std::string_view("machine-").size());
     const std::string what = std::format("{} {}", to.command, who);
-    if (to.command != "store_epoch") log += (log.empty() ? "" : ", ") + what.substr(6);
+    if (to.command != kStoreEpoch) log += (log.empty() ? "" : ", ") + what.substr(6);
     if (const auto act = std::exchange(before[what], {})) act();
     if (auto& left = fails[what]; !left.empty()) {
       Error error = left.front();
       left.pop_front();
       return fail(std::move(error));
     }
-    if (to.command == "store_epoch") return Json{{"epoch", epoch}};
+    if (to.command == kStoreEpoch) {
+      return coordinated ? Json{{"epoch", epoch}, {"coordinates", *coordinated}} : Json{{"epoch", epoch}};
+    }
     if (to.command == kStoreFreeze) frozen = true;
     if (to.command == kStoreCopy) return to_json(CopiedStore{7, 700});
     if (to.command == kStoreCommit || to.command == kStoreAbort) return decide(to.command, request);
@@ -76,7 +80,7 @@ class StoreTransferTest : public ::testing::Test {
 
   StoreTransfer transfer() {
     return {MachineId("machine-3"),
-            {cluster_.records, machines_, cluster_.clock, cluster_.entropy}};
+            {cluster_.records, machines_, cluster_.clock, cluster_.entropy, moves_}};
   }
   Result<StoreReport> to_m2() { return transfer().run({1, {"m2"}, false}, {}, {}); }
   Operation newest() {
@@ -85,6 +89,7 @@ class StoreTransferTest : public ::testing::Test {
   static Error away() { return {Code::unavailable, Effect::none, "m2 is away", "", {}}; }
 
   Cluster cluster_{3};
+  MovesUnderWay moves_;
   Machines machines_{cluster_.records};
 };
 
@@ -213,6 +218,67 @@ TEST_F(StoreTransferTest, WhoSettlesLooksAtTheStoreAgain) {
   ASSERT_TRUE(settled) << settled.error().line();
   EXPECT_EQ(settled->outcome, Outcome::failed);
   EXPECT_EQ(machines_.decided, TransferState::aborted);
+}
+
+// Its coordinator died. Nobody needs to know, or to wait: the same command ends it, and goes on.
+TEST_F(StoreTransferTest, WhatADeadOneLeftIsEndedByTheSameCommand) {
+  machines_.fails["store_commit 1"] = std::deque<Error>(5, away());
+  ASSERT_FALSE(to_m2());
+  const OperationId left = newest().id;
+  machines_.log.clear();
+  machines_.before["store_prepare 2"] = [&] { machines_.decided = TransferState::begun; };
+  const auto done = to_m2();
+  ASSERT_TRUE(done) << done.error().line();
+  EXPECT_EQ(machines_.log, "abort 1, abort 1, prepare 2, form 2, freeze 1, copy 2, commit 1");
+  EXPECT_EQ(find_operation(cluster_.records, left).value()->operation.outcome, Outcome::failed);
+  EXPECT_EQ(done->outcome, Outcome::committed);
+}
+
+TEST_F(StoreTransferTest, WhatADeadOneHadDecidedIsAllThatWasWanted) {
+  machines_.fails["store_commit 1"] = std::deque<Error>(5, away());
+  ASSERT_FALSE(to_m2());
+  const StoreCall call{newest().id, {2, {{MachineId("machine-2"), "10.101.1.1"}}}, ""};
+  ASSERT_TRUE(write_place(cluster_.records, cluster_.clock, call));
+  machines_.log.clear();
+  const auto done = to_m2();
+  ASSERT_TRUE(done) << done.error().line();
+  EXPECT_EQ(done->outcome, Outcome::unchanged);
+  EXPECT_EQ(newest().outcome, Outcome::committed);
+  EXPECT_EQ(machines_.log, "");
+}
+
+TEST_F(StoreTransferTest, AnotherOneThatIsUnderWayIsNotDisturbed) {
+  machines_.fails["store_commit 1"] = std::deque<Error>(5, away());
+  ASSERT_FALSE(to_m2());
+  machines_.coordinated = {newest().id.str()};
+  machines_.log.clear();
+  const auto refused = to_m2();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Code::conflict);
+  EXPECT_EQ(refused.error().effect, Effect::none);
+  EXPECT_TRUE(refused.error().hint.contains(newest().id.str())) << refused.error().hint;
+  EXPECT_EQ(machines_.log, "");
+  EXPECT_FALSE(newest().ended());
+  // One that cannot say is left alone too; the store decides between the two.
+  machines_.coordinated.reset();
+  EXPECT_FALSE(to_m2());
+  EXPECT_FALSE(machines_.log.contains("abort 1, abort 1, prepare")) << machines_.log;
+}
+
+// The copier's answer was lost: it is asked again for what it has done.
+TEST_F(StoreTransferTest, ALostAnswerToTheCopyIsAskedForAgain) {
+  machines_.fails["store_copy 2"] = {{Code::timeout, Effect::unknown, "no answer", "", {}}};
+  const auto done = to_m2();
+  ASSERT_TRUE(done) << done.error().line();
+  EXPECT_EQ(machines_.log, "prepare 2, form 2, freeze 1, copy 2, copy 2, commit 1");
+}
+
+TEST_F(StoreTransferTest, ItSaysThatItIsUnderWay) {
+  machines_.before["store_prepare 2"] = [&] {
+    EXPECT_EQ(moves_.list(), std::vector{newest().id});
+  };
+  ASSERT_TRUE(to_m2());
+  EXPECT_TRUE(moves_.list().empty());
 }
 
 TEST_F(StoreTransferTest, WhoDoesNotFollowInTimeIsNamed) {
