@@ -29,7 +29,7 @@ class Steps final : public StoreSteps {
 };
 
 Json call_of(std::string_view operation) {
-  return to_json(StoreCall{OperationId(std::string(operation)), {4, {}}, ""});
+  return to_json(StoreCall{OperationId(std::string(operation)), {4, {{MachineId("machine-2"), "10.101.1.1"}}}, ""});
 }
 
 TEST(StoreStepsTest, ACopyIsMadeOnceHoweverOftenItIsAskedFor) {
