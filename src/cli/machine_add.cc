@@ -39,13 +39,13 @@ std::vector<Host> hosts_of(Session& session, const AddWish& wish) {
   return hosts;
 }
 
-// Of the network's clock, as the daemon's own machine says it, to this computer's.
-std::optional<int64_t> network_offset_ms(Session& session, const ApiClient& client) {
+// Of the network's clock, as the daemon's own machine says it, to this computer's. An error: the network
+// cannot take a machine in now, since its store does not answer; no host was touched yet.
+Result<std::optional<int64_t>> network_offset_ms(Session& session, const ApiClient& client) {
   const uint64_t before = session.host().now_ms();
-  const auto machines = client.machines();
+  const Json machines = TRY(client.machines());
   const uint64_t middle = (before + session.host().now_ms()) / 2;
-  if (!machines) return std::nullopt;
-  for (const Json& report : list_of(*machines, "machines"))
+  for (const Json& report : list_of(machines, "machines"))
     if (flag_of(report, "self") && flag_of(report, "reachable"))
       return static_cast<int64_t>(number_of(object_of(report, "facts"), "clock_ms")) -
              static_cast<int64_t>(middle);
@@ -246,7 +246,8 @@ Result<Answer> add_machines(Session& session, const AddWish& wish) {
                 "--context chooses another one: ployzctl mesh list");
   StopOnInterrupt stop(session);
   auto hosts = hosts_of(session, wish);
-  TRY(check_hosts(session, hosts, wish, network_offset_ms(session, client), stop.token()));
+  const auto offset_ms = TRY(network_offset_ms(session, client));
+  TRY(check_hosts(session, hosts, wish, offset_ms, stop.token()));
   in_parallel(hosts.size(), kHostsAtOnce, [&](size_t i) {
     hosts[i].end = add_one(client, hosts[i], wish, stop.token());
     if (!hosts[i].end) hosts[i].say("FAILED: " + hosts[i].end.error().line());
