@@ -45,6 +45,10 @@ Result<std::optional<int64_t>> network_offset_ms(Session& session, const ApiClie
   const uint64_t before = session.host().now_ms();
   const Json machines = TRY(client.machines());
   const uint64_t middle = (before + session.host().now_ms()) / 2;
+  if (machines.contains("as_of")) {
+    return fail(Code::unavailable, "the network's store does not answer, and nobody comes in meanwhile",
+                "see: ployzctl doctor");
+  }
   for (const Json& report : list_of(machines, "machines"))
     if (flag_of(report, "self") && flag_of(report, "reachable"))
       return static_cast<int64_t>(number_of(object_of(report, "facts"), "clock_ms")) -
