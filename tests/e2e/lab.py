@@ -58,35 +58,6 @@ class Answer:
         return f"exit {self.code}\n{self.stdout}\n{self.stderr}"
 
 
-class Kill:
-    """kill -9 of a unit's process without delay: what does it waits in the machine already."""
-
-    def __init__(self, machine, unit):
-        # One that does not run yet is looked for when it is to die.
-        self.victim = machine.pid_of(unit) or f"$(systemctl show -p MainPID --value {unit})"
-        self.shell = subprocess.Popen(["docker", "exec", "-i", machine.container, "bash"],
-                                      stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        self.ask("echo ready")
-
-    def ask(self, line):
-        self.shell.stdin.write(line + "\n")
-        self.shell.stdin.flush()
-        said = self.shell.stdout.readline()
-        assert said, f"the shell ended at {line}"
-        return said.strip()
-
-    def now(self):
-        assert self.ask(f"kill -9 {self.victim}; echo $?") == "0"
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.shell.stdin.close()
-        self.shell.stdout.close()
-        self.shell.wait(COMMAND_LIMIT_S)
-
-
 class Container:
     """A machine container or a bare host; `container` names it."""
 
@@ -137,35 +108,35 @@ class Container:
 
     def cut(self, *others):
         """No packet to or from the other machines' underlay, both ways, until heal()."""
-        rules = "; ".join(f"ip {way} {other.address} drop" for other in others
-                          for way in ("saddr", "daddr"))
-        drops = "\n".join(f"add rule inet ployz_test {chain} {rule}" for rule in rules.split("; ")
-                          for chain in ("in", "out"))
-        script = f"""add table inet ployz_test
-add chain inet ployz_test in {{ type filter hook input priority -200; }}
-add chain inet ployz_test out {{ type filter hook output priority -200; }}
-{drops}
-"""
-        run("docker", "exec", "-i", self.container, "nft", "-f", "-", stdin=script)
+        self.drop(("in", "saddr", ""), ("out", "daddr", ""), others=others)
+
+    def deaf(self, *others):
+        """What the other machines send does not arrive, what they are sent does, until heal()."""
+        self.drop(("in", "saddr", ""), others=others)
+
+    def mute(self, *others):
+        """What this one sends does not arrive at the other machines, until heal()."""
+        self.drop(("out", "daddr", ""), others=others)
+
+    def drop(self, *rules, others):
+        """A table of ours, which heal() removes; of a rule: its chain, whose address, what more."""
+        addresses = ", ".join(other.address for other in others)
+        lines = ["add table inet ployz_test"]
+        for way in ("in", "out"):
+            lines.append(f"add chain inet ployz_test {way} {{ type filter hook {way}put priority "
+                         "-200; }")
+        lines += [f"add rule inet ployz_test {way} ip {field} {{ {addresses} }} {which} drop"
+                  for way, field, which in rules]
+        run("docker", "exec", "-i", self.container, "nft", "-f", "-", stdin="\n".join(lines) + "\n")
 
     def lose(self, percent, *others):
         """So many packets from the other machines' underlay never arrive, until heal()."""
-        addresses = ", ".join(other.address for other in others)
-        script = f"""add table inet ployz_test
-add chain inet ployz_test in {{ type filter hook input priority -200; }}
-add rule inet ployz_test in ip saddr {{ {addresses} }} numgen random mod 100 < {percent} drop
-"""
-        run("docker", "exec", "-i", self.container, "nft", "-f", "-", stdin=script)
+        self.drop(("in", "saddr", f"numgen random mod 100 < {percent}"), others=others)
 
     def throttle(self, kilobytes, *others):
         """Whatever comes from the other machines' underlay in a second beyond this is dropped."""
-        addresses = ", ".join(other.address for other in others)
-        script = f"""add table inet ployz_test
-add chain inet ployz_test in {{ type filter hook input priority -200; }}
-add rule inet ployz_test in ip saddr {{ {addresses} }} limit rate over {kilobytes} kbytes/second \
-burst 64 kbytes drop
-"""
-        run("docker", "exec", "-i", self.container, "nft", "-f", "-", stdin=script)
+        limit = f"limit rate over {kilobytes} kbytes/second burst 64 kbytes"
+        self.drop(("in", "saddr", limit), others=others)
 
     def heal(self):
         self.sh("nft delete table inet ployz_test", check=False)

@@ -4,7 +4,7 @@ import pytest
 
 from conftest import store_as_known
 from data import again, follow_until
-from lab import Kill
+from faults import Kill
 from store_moves import Writer, holders
 
 # As the coordinator says them, each when the step begins.
