@@ -39,14 +39,19 @@ class Storage::Opened final : public Volumes {
  public:
   explicit Opened(const Config& config) : config_(config) {}
 
-  Result<Volumes*> open() const {
+  Result<std::shared_ptr<Volumes>> open() const {
     const std::lock_guard lock(mutex_);
     if (!driver_) driver_ = TRY(open_volumes(config_));
-    return driver_.get();
+    return driver_;
+  }
+  // The pool has gone. Should there be one again, it is another: what opening makes in it is not there.
+  void close() {
+    const std::lock_guard lock(mutex_);
+    driver_ = nullptr;
   }
 
   VolumeCapabilities capabilities() const override {
-    const Result<Volumes*> driver = open();
+    const auto driver = open();
     if (driver) return (*driver)->capabilities();
     return {config_.storage.zfs_root.empty() ? "btrfs" : "zfs", false, false};
   }
@@ -89,7 +94,7 @@ class Storage::Opened final : public Volumes {
  private:
   const Config& config_;
   mutable std::mutex mutex_;
-  mutable std::unique_ptr<Volumes> driver_;
+  mutable std::shared_ptr<Volumes> driver_;
 };
 
 Storage::Storage(Config config, Units& units) : config_(std::move(config)), units_(units) {}
@@ -119,7 +124,7 @@ Status Storage::ensure() {
     TRY(units_.ensure_started(unit::kPool));
   }
   (void)volumes();  // the pool is there from now on
-  return opened_->open().transform([](Volumes*) {});
+  return opened_->open().transform([](const auto&) {});
 }
 
 Status Storage::ensure(const std::function<void(std::string)>& progress) {
@@ -145,6 +150,7 @@ Status Storage::remove() {
     return fail(Code::conflict, "the storage pool is still mounted: something uses it",
                 "journalctl -u ployz-pool");
   }
+  opened_->close();
   TRY(remove_file(paths_of(config_).pool_file()));
   return btrfs::remove_folder(paths_of(config_).pool());
 }
