@@ -20,7 +20,8 @@ ARGS ?=
 export PLOYZ_PRESET := $(PRESET)
 python := /usr/bin/python3
 # Of test-e2e, to run alone: what takes longest.
-faults := tests/e2e/test_machine_add_faults.py tests/e2e/test_partitions.py
+faults := $(addprefix tests/e2e/test_,machine_add_faults.py partitions.py lifecycle_partitions.py \
+    store_partitions.py store_partitions_of_five.py store_kills.py)
 results := build/test-results
 # Test programs leave their counts there, for .ci/run to add up.
 gtest_xml = GTEST_OUTPUT=xml:$(results)/$(1)/
@@ -77,7 +78,7 @@ test-e2e: ## scenarios on real machines in containers (K=expression, PYTEST_ARGS
 	    --junit-xml=$(results)/e2e.xml $(if $(K),-k "$(K)") \
 	    $(PYTEST_ARGS)
 
-test-faults: ## of test-e2e the partitions, and machine add failing at every step
+test-faults: ## of test-e2e the partitions, and machines that are killed at every step
 	@$(MAKE) --no-print-directory lab
 	@source tools/lab/environment && exec $(python) -m pytest $(faults) \
 	    --junit-xml=$(results)/faults.xml $(PYTEST_ARGS)
