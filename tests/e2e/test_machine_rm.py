@@ -6,8 +6,10 @@ import json
 import pytest
 
 from conftest import IMAGES
-from data import POOL, committed, stored
+from data import POOL, again, committed, follow_until, stored
+from faults import Kill
 from lab import PREFIX, BareHost, Lab, run, web
+from store_moves import holders, promote
 
 IMAGE = IMAGES[0]
 # What a machine that left has no more of: interfaces, tables, networks, keys, units, containers.
@@ -117,8 +119,8 @@ def test_everything_moves_under_load_and_the_host_is_clean_and_comes_in_anew(clu
     assert cluster.get("files.example.com")[0] == 200
     wait_until_clean(third)
     # Repeating is nothing.
-    again = cluster.ctl("machine", "rm", third.name)
-    assert (again.code, again.outcome) == (0, "unchanged"), again
+    repeated = cluster.ctl("machine", "rm", third.name)
+    assert (repeated.code, repeated.outcome) == (0, "unchanged"), repeated
     assert third.sh("systemctl is-active ployzd").stdout.strip() == "active"
     cluster.host = third
     cluster.come_in()
@@ -127,22 +129,27 @@ def test_everything_moves_under_load_and_the_host_is_clean_and_comes_in_anew(clu
     assert third.name in {i["machine_name"] for i in cluster.instances("busy")}
 
 
-@pytest.mark.parametrize("victim", ["coordinator", "leaver"])
-def test_cut_off_in_the_middle_the_same_command_goes_on(cluster, third, victim):
+# As the coordinator says them, each when the step begins.
+STEPS = {"drain": "draining machine", "hand over": "handing over", "leave": "leaves",
+         "revoke": "credentials of machine", "confirm": "confirm that it is out"}
+
+
+@pytest.mark.parametrize("victim,step", [
+    *(("coordinator", step) for step in STEPS),
+    *(("leaver", step) for step in STEPS if step != "confirm")])
+def test_kill_9_at_a_step_and_the_same_command_goes_on(cluster, third, victim, step):
     assert cluster.deploy(web("busy", IMAGE, replicas=3)).code == 0
     before = place_files_on(cluster, third)
-    cut_off = cluster.start("machine", "rm", third.name)
-    cluster.wait(lambda: cluster.state_of(third.name) == "draining", "the drain to begin")
-    (cluster if victim == "coordinator" else third).kill("ployzd")
-    cut_off.communicate(timeout=120)
+    if step == "hand over":
+        promote(cluster, 1, third)
+    with Kill(cluster.machine(1) if victim == "coordinator" else third, "ployzd") as kill:
+        cut_off = cluster.start("machine", "rm", third.name)
+        assert follow_until(cut_off, STEPS[step]), cut_off.communicate()
+        kill.now()
+        cut_off.communicate(timeout=120)
     cluster.wait(lambda: cluster.ctl("mesh", "ready").code == 0, "the machine to be ready again")
-    answers = []
-
-    def gone():
-        answers.append(cluster.rm())
-        return answers[-1].outcome in ("removed", "unchanged")
-
-    cluster.wait(gone, "the same command to go on", limit_s=90)
+    answer = again(cluster, "machine", "rm", third.name, limit_s=90)
+    assert answer.outcome in ("removed", "unchanged"), answer
     expect_out(cluster, third)
     cluster.host = None
     assert cluster.tree_hash("files/data") == before
@@ -150,6 +157,7 @@ def test_cut_off_in_the_middle_the_same_command_goes_on(cluster, third, victim):
     # Dying while it cleans itself, it goes on by itself.
     third.sh("systemctl kill -s KILL ployzd", check=False)
     wait_until_clean(third)
+    assert third.name not in holders(cluster)
 
 
 def test_data_that_is_nowhere_else_is_asked_for_and_can_stay_on_the_disk(cluster, third):
