@@ -176,6 +176,11 @@ class Machine(Container):
         """Through this machine's own daemon."""
         return self.lab.ctl("--machine", self.name, *args, stdin=stdin)
 
+    def reaches_the_store(self):
+        """And does not read its copy."""
+        answer = self.ctl("machine", "ls")
+        return answer.code == 0 and "as_of" not in answer.json
+
 
 class BareHost(Container):
     """A host that knows nothing of Ployz, and the ssh of an operator who has been there once."""
@@ -202,6 +207,8 @@ class BareHost(Container):
             f"ployz.machine={self.name}", *args[:split], self.image, *args[split + 1:])
         self.wait(lambda: self.sh("systemctl is-active ssh", check=False).stdout.strip() ==
                   "active", "sshd")
+        # An engine that comes up later would be taken for what somebody left.
+        self.sh("systemctl is-system-running --wait", check=False)
         self.trust()
         return self
 

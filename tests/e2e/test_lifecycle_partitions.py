@@ -59,8 +59,7 @@ def test_machines_are_added_from_both_sides(cluster, two):
     finally:
         first.heal()
     for machine in (second, third):
-        cluster.wait(lambda machine=machine: machine.ctl("machine", "ls").code == 0,
-                     f"{machine.name} to reach the store again")
+        cluster.wait(machine.reaches_the_store, f"{machine.name} to reach the store again")
     cluster.wait(lambda: everybody_knows(cluster, cluster.all()), "everybody to answer")
     adding = [cluster.start(*side, *host.add_words()) for side, host in zip(sides, two)]
     for process in adding:
@@ -89,7 +88,7 @@ def test_a_machine_is_removed_while_another_or_itself_is_cut_off(cluster, host):
             assert third.name in str(done), done
     finally:
         third.heal()
-    cluster.wait(lambda: third.ctl("machine", "ls").code == 0, "it to reach the store again")
+    cluster.wait(third.reaches_the_store, "it to reach the store again")
     again(cluster, "machine", "rm", host.name, "--yes", limit_s=LIMIT_S)
     cluster.wait(lambda: everybody_knows(cluster, stay), "everybody to drop it", limit_s=LIMIT_S)
     host.wait(lambda: "machine.json" not in host.sh("ls /var/lib/ployz").stdout, "it to leave",
