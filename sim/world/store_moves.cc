@@ -34,7 +34,7 @@ StoreRequest Operators::random_place(Random& random) {
 
 void Operators::move_store(Random& random) {
   if (random.coin()) {
-    const auto unfinished = unfinished_moves(world_.store);
+    const auto unfinished = unfinished_operations(world_.store, kStorePromote);
     if (unfinished && !unfinished->empty()) {
       return settle_move(random, unfinished->front().operation.id);
     }
@@ -115,7 +115,7 @@ void Operators::check_moves() {
 void Operators::end_moves() {
   if (!world_.cluster.store_moves) return;
   for (int round = 0; round < kMoveRounds; ++round) {
-    const auto unfinished = unfinished_moves(world_.store);
+    const auto unfinished = unfinished_operations(world_.store, kStorePromote);
     if (unfinished && unfinished->empty() && world_.store_is_settled()) return check_moves();
     for (const JournaledOperation& found : *unfinished) {
       settle_move(world_.random, found.operation.id);

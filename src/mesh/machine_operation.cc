@@ -13,10 +13,19 @@ MachineId machine_of(const Operation& operation, std::string_view kind) {
   return operation.plan.claims.front().machine;
 }
 
-Result<std::vector<JournaledOperation>> unfinished_of(KeyValue& records, std::string_view kind) {
+Result<std::vector<JournaledOperation>> unfinished_operations(KeyValue& records,
+                                                              std::string_view kind) {
   std::vector<JournaledOperation> found = TRY(list_operations(records, kLookBack));
   std::erase_if(found, [&](const JournaledOperation& journaled) {
-    return journaled.operation.ended() || machine_of(journaled.operation, kind).empty();
+    return journaled.operation.ended() || journaled.operation.kind != kind;
+  });
+  return found;
+}
+
+Result<std::vector<JournaledOperation>> unfinished_of(KeyValue& records, std::string_view kind) {
+  std::vector<JournaledOperation> found = TRY(unfinished_operations(records, kind));
+  std::erase_if(found, [&](const JournaledOperation& journaled) {
+    return machine_of(journaled.operation, kind).empty();
   });
   return found;
 }

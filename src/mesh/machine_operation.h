@@ -17,6 +17,9 @@ namespace ployz {
 // The machine it is about; empty for one of another kind.
 [[nodiscard]] MachineId machine_of(const Operation& operation, std::string_view kind);
 // Of this kind, not ended, newest first.
+[[nodiscard]] Result<std::vector<JournaledOperation>> unfinished_operations(KeyValue& records,
+                                                                            std::string_view kind);
+// Those of them that are about a machine.
 [[nodiscard]] Result<std::vector<JournaledOperation>> unfinished_of(KeyValue& records,
                                                                     std::string_view kind);
 

@@ -5,6 +5,7 @@
 #include <format>
 
 #include "engine/session.h"
+#include "mesh/machine_operation.h"
 #include "mesh/store_decision.h"
 
 namespace ployz {
@@ -17,8 +18,6 @@ constexpr auto kPing = std::chrono::milliseconds(2000);
 // Then it is asked again, as long as a step may take.
 constexpr auto kAnswer = std::chrono::milliseconds(10'000);
 constexpr int kDecisionTries = 5;
-// How far back unfinished ones are looked for.
-constexpr size_t kLookBack = 500;
 
 // What people read of it in the journal, and what settle() reads the epoch from.
 constexpr std::string_view kResource = "the control plane's store";
@@ -41,14 +40,6 @@ Status asked(const Result<Json>& answer) {
 }
 
 }  // namespace
-
-Result<std::vector<JournaledOperation>> unfinished_moves(KeyValue& records) {
-  std::vector<JournaledOperation> found = TRY(list_operations(records, kLookBack));
-  std::erase_if(found, [](const JournaledOperation& journaled) {
-    return journaled.operation.ended() || journaled.operation.kind != kStorePromote;
-  });
-  return found;
-}
 
 struct StoreTransfer::Work {
   Roster roster;
@@ -245,7 +236,7 @@ Status StoreTransfer::end(Operation& operation, Journal& journal, bool committed
 // Whoever died in the middle of a move left the store frozen perhaps, and the journal open. A machine that
 // does not answer is taken for dead: should it live, its move is given up (check_not_settled).
 Status StoreTransfer::end_earlier() {
-  for (const JournaledOperation& found : TRY(unfinished_moves(ports_.records))) {
+  for (const JournaledOperation& found : TRY(unfinished_operations(ports_.records, kStorePromote))) {
     const OperationId& id = found.operation.id;
     const Coordination now = coordination_of(found.operation, ports_.rpc);
     if (now == Coordination::under_way) {

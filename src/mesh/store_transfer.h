@@ -43,9 +43,6 @@ inline constexpr std::string_view kStorePromote = "storage_promote";
 // Where the records say that it is.
 [[nodiscard]] StoreEpoch store_of(const std::vector<Machine>& machines, uint64_t epoch);
 
-// Those that have not ended, newest first.
-[[nodiscard]] Result<std::vector<JournaledOperation>> unfinished_moves(KeyValue& records);
-
 class StoreTransfer {
  public:
   struct Ports {
