@@ -150,12 +150,7 @@ Status clean_removed(Host& host, const std::stop_token& stop) {
   host.say(std::format("was removed from network {}: it is cleaned, its datasets stay on its disk",
                        host.facts.network));
   host.touched = true;
-  RunOptions options;
-  options.timeout = minutes(2);
-  options.stop = stop;
-  TRY(remote_ployzctl(*host.remote, host.facts.sudo_words(),
-                      {"mesh", "destroy", "--force", "--keep-data", "--yes"}, options));
-  return {};
+  return remote_leave(*host.remote, host.facts.sudo_words(), true, stop);
 }
 
 Result<Joined> add_one(const ApiClient& client, Host& host, const AddWish& wish,
@@ -277,12 +272,9 @@ Result<Answer> init_machine(Session& session, const AddWish& wish) {
   }();
   if (!mesh) {
     Error error = std::move(mesh).error();
-    RunOptions options;
-    options.timeout = minutes(2);
     if (began) {
-      std::vector<std::string> words{"mesh", "destroy", "--force", "--yes"};
-      if (host.facts.may_have_data()) words.emplace_back("--keep-data");
-      const auto left = remote_ployzctl(*host.remote, host.facts.sudo_words(), words, options);
+      const auto left = remote_leave(*host.remote, host.facts.sudo_words(),
+                                     host.facts.may_have_data(), {});
       if (!left)
         error.context.push_back({"stays", "a half-founded network: " + left.error().line()});
     }

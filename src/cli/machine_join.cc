@@ -61,9 +61,7 @@ class JoinUndo {
   }
 
   void leave(Error& error) {
-    std::vector<std::string> words{"mesh", "destroy", "--force", "--yes"};
-    if (wish_.keep_data) words.emplace_back("--keep-data");
-    const auto done = remote_ployzctl(wish_.host, wish_.sudo, words, options_of(kDestroy, {}));
+    const auto done = remote_leave(wish_.host, wish_.sudo, wish_.keep_data, {});
     if (done)
       wish_.say("undo: the host left the network");
     else
@@ -126,6 +124,14 @@ Result<Json> join_steps(const JoinWish& wish, const Json& record, JoinUndo& undo
 }
 
 }  // namespace
+
+Status remote_leave(RemoteHost& host, const std::vector<std::string>& sudo, bool keep_data,
+                    std::stop_token stop) {
+  std::vector<std::string> words{"mesh", "destroy", "--force", "--yes"};
+  if (keep_data) words.emplace_back("--keep-data");
+  TRY(remote_ployzctl(host, sudo, words, options_of(kDestroy, std::move(stop))));
+  return {};
+}
 
 Result<Json> remote_ployzctl(RemoteHost& host, const std::vector<std::string>& sudo,
                              const std::vector<std::string>& words, RunOptions options) {

@@ -39,6 +39,10 @@ struct Joined {
 // and the error's details name what stays ("stays").
 [[nodiscard]] Result<Joined> join_network(const JoinWish& wish);
 
+// The host leaves whatever network it belongs to. `keep_data`: its datasets stay on its disk.
+[[nodiscard]] Status remote_leave(RemoteHost& host, const std::vector<std::string>& sudo,
+                                  bool keep_data, std::stop_token stop);
+
 // ployzctl over there, with --json: its document, or the error it printed.
 [[nodiscard]] Result<Json> remote_ployzctl(RemoteHost& host, const std::vector<std::string>& sudo,
                                            const std::vector<std::string>& words,
