@@ -66,8 +66,10 @@ Status reply_read(RouteContext& c, const std::function<Result<Json>(ApiService&)
       (answer.error().code == Code::unavailable || answer.error().code == Code::timeout)) {
     const ApiService::Copy copy = c.service.copy();
     auto copied = copy.service ? read(*copy.service) : Result<Json>(fail(answer.error()));
-    if (copied) (*copied)["as_of"] = to_json(copy.as_of);
-    if (copied) answer = std::move(copied);
+    if (copied) {
+      (*copied)["as_of"] = to_json(copy.as_of);
+      answer = std::move(copied);
+    }
   }
   return reply(c, TRY(std::move(answer)));
 }
