@@ -21,7 +21,7 @@ export PLOYZ_PRESET := $(PRESET)
 python := /usr/bin/python3
 # Of test-e2e, to run alone: what takes longest.
 faults := $(addprefix tests/e2e/test_,machine_add_faults.py partitions.py lifecycle_partitions.py \
-    store_kills.py)
+    store_partitions.py store_partitions_of_five.py store_kills.py)
 results := build/test-results
 # Test programs leave their counts there, for .ci/run to add up.
 gtest_xml = GTEST_OUTPUT=xml:$(results)/$(1)/

@@ -1,7 +1,8 @@
-"""What is done to machines in scenarios: their processes are killed."""
+"""What is done to machines in scenarios: their processes are killed, their power fails."""
+import contextlib
 import subprocess
 
-from lab import COMMAND_LIMIT_S
+from lab import COMMAND_LIMIT_S, Container, run
 
 
 class Kill:
@@ -31,3 +32,37 @@ class Kill:
         self.shell.stdin.close()
         self.shell.stdout.close()
         self.shell.wait(COMMAND_LIMIT_S)
+
+
+class Filler(Container):
+    """A container that does nothing but have an address."""
+
+    def __init__(self, image):
+        self.container = run("docker", "run", "-d", "--rm", "--entrypoint", "sleep", image,
+                             "600").stdout.strip()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        run("docker", "rm", "-f", self.container)
+
+
+def parts_of(container):
+    return [int(part) for part in container.address.split(".")]
+
+
+def power_fails(lab):
+    """Of all machines at once: every process is killed; then all boot, at their addresses. An engine
+    gives a container the lowest address that is free: so gaps are filled, and the order is theirs."""
+    before = {machine.name: machine.address for machine in lab.all()}
+    in_order = sorted(lab.all(), key=parts_of)
+    containers = [machine.container for machine in in_order]
+    with contextlib.ExitStack() as gaps:
+        filler = None
+        while filler is None or parts_of(filler) < parts_of(in_order[-1]):
+            filler = gaps.enter_context(Filler(lab.image))
+        run("docker", "kill", *containers)
+        run("docker", "start", *containers)
+    after = {machine.name: machine.address for machine in lab.all()}
+    assert after == before, f"the engine gave other addresses: {before}, now {after}"

@@ -110,6 +110,14 @@ class Container:
         """No packet to or from the other machines' underlay, both ways, until heal()."""
         self.drop(("in", "saddr", ""), ("out", "daddr", ""), others=others)
 
+    def deaf(self, *others):
+        """What the other machines send does not arrive, what they are sent does, until heal()."""
+        self.drop(("in", "saddr", ""), others=others)
+
+    def mute(self, *others):
+        """What this one sends does not arrive at the other machines, until heal()."""
+        self.drop(("out", "daddr", ""), others=others)
+
     def drop(self, *rules, others):
         """A table of ours, which heal() removes; of a rule: its chain, whose address, what more."""
         addresses = ", ".join(other.address for other in others)
