@@ -41,6 +41,8 @@ Result<CopiedStore> StoreSteps::copy_once(const StoreCall& call) {
     const std::scoped_lock lock(changing_);
     return copy(call);
   }();
+  // Whoever asks takes that for an answer that is late, and waits for it.
+  if (!copied && copied.error().code == Code::timeout) copied.error().code = Code::unavailable;
   const std::scoped_lock lock(copies_);
   if (copy_ && copy_->operation == call.operation) copy_->end = copied;
   return copied;

@@ -57,6 +57,19 @@ TEST(StoreStepsTest, ACopyThatFailedIsNotTriedAgain) {
   EXPECT_EQ(steps.copies, 1);
 }
 
+// A server that died while it was copied to: the store stood still for two minutes.
+TEST(StoreStepsTest, ACopyThatEndedWithoutAnAnswerIsNotWaitedFor) {
+  Steps steps;
+  steps.end = fail(Code::timeout, "the connection was lost", "", Effect::unknown);
+  for (int i = 0; i < 2; ++i) {
+    const auto ended = steps.handle(std::string(kStoreCopy), call_of("one"));
+    ASSERT_FALSE(ended);
+    EXPECT_EQ(ended.error().code, Code::unavailable);
+    EXPECT_EQ(ended.error().effect, Effect::unknown);
+  }
+  EXPECT_EQ(steps.copies, 1);
+}
+
 TEST(StoreStepsTest, TheEpochIsToldWithWhatIsCoordinated) {
   Steps steps;
   const auto answer = [&] { return steps.handle(std::string(kStoreEpoch), {}).value(); };
