@@ -10,6 +10,7 @@
 
 #include "contract/control_store_world.h"
 #include "contract/nats_cluster.h"
+#include "contract/nats_store.h"
 #include "drivers/nats/commit_log.h"
 #include "drivers/nats/jetstream.h"
 #include "drivers/nats/stream_copy.h"
@@ -18,38 +19,6 @@ namespace ployz::contract {
 namespace {
 
 constexpr auto kElected = std::chrono::seconds(60);
-
-// A store of one machine, or of three with addresses 127.0.0.1 to 127.0.0.3.
-class Store {
- public:
-  explicit Store(int machines) {
-    const uint16_t port = free_port();
-    for (int n = 1; n <= machines; ++n) {
-      auto& server = servers_.emplace_back(std::make_unique<NatsServer>(std::format("m{}", n).c_str()));
-      if (machines == 1) break;
-      StoreCluster cluster{"ployz-2", std::format("127.0.0.{}", n), port, "5ec1e7", {}};
-      for (int other = 1; other <= machines; ++other) {
-        if (other != n) cluster.others.push_back(std::format("127.0.0.{}", other));
-      }
-      server->config().cluster = cluster;
-      server->write_config();
-    }
-    for (const auto& server : servers_) server->start();
-  }
-  NatsServer& first() { return *servers_.front(); }
-  NatsServer& at(size_t index) { return *servers_.at(index); }
-  [[nodiscard]] int machines() const { return static_cast<int>(servers_.size()); }
-  std::unique_ptr<NatsConnection> admin() { return first().connect("m1", NatsRole::admin); }
-  std::unique_ptr<NatsConnection> daemon() { return first().connect("m1", NatsRole::daemon); }
-  std::string log() {
-    std::string text;
-    for (const auto& server : servers_) text += server->log();
-    return text;
-  }
-
- private:
-  std::vector<std::unique_ptr<NatsServer>> servers_;
-};
 
 // Update records of their own as fast as they can, each through another machine.
 class Writers {

@@ -75,6 +75,26 @@ constexpr auto kStoreRetry = std::chrono::milliseconds(50);
 // after every such silence. Not sooner: what a slow line answers late is not asked twice as a rule.
 constexpr auto kStoreSilence = std::chrono::milliseconds(1000);
 
+// JSClusterNotAvailErr of nats-server's errors.json: a holder of the store that knows no leader (it was
+// cut off until now, or starts) answers so for calls that it hears beside the leader, does nothing, and
+// from its own machine is heard first. So the leader has a moment to answer as well; a slow line's
+// answer is to be had by then. No other answer has these bytes: JSON escapes a client's quotes.
+constexpr std::string_view kNoLeader = R"("err_code":10008)";
+constexpr size_t kLongestRefusal = 400;
+constexpr auto kLeaderAnswer = std::chrono::milliseconds(300);
+
+bool knows_no_leader(const NatsMessage& reply) {
+  return reply.data.size() < kLongestRefusal && reply.data.contains(kNoLeader);
+}
+
+Error no_leader(const std::string& subject) {
+  return {Code::unavailable,
+          Effect::none,
+          "too few of the machines that hold the store hear each other",
+          "once they do, this goes on; what runs goes on without it",
+          {{"subject", subject}, {"err_code", "10008"}}};
+}
+
 constexpr std::string_view kNobodyListens = "nobody listens on";
 
 bool of_store(std::string_view subject) {
@@ -84,8 +104,12 @@ bool of_store(std::string_view subject) {
 
 // Reading changes nothing; a consumer made twice is one (its name and configuration are the same);
 // a write carries what it expects, so that at most one of several arrives (jetstream::append).
+bool is_write(std::string_view subject) {
+  return subject.starts_with("ployz.commit.") || subject.contains(".API.$KV.");
+}
+
 bool may_repeat(std::string_view subject) {
-  return subject.starts_with("ployz.commit.") || subject.contains(".API.$KV.") ||
+  return is_write(subject) ||
          subject.contains(".API.STREAM.INFO.") || subject.contains(".API.STREAM.MSG.GET.") ||
          subject.contains(".API.CONSUMER.CREATE.");
 }
@@ -380,12 +404,20 @@ void NatsConnection::Impl::send(PendingRequests::Batch& batch, size_t index,
 
 Result<NatsMessage> NatsConnection::Impl::ask_store(const NatsRequest& request,
                                                     Clock::time_point deadline, bool& repeated) {
+  using Heard = PendingRequests::Batch::Heard;
   const auto began = Clock::now();
-  PendingRequests::Batch batch(pending, 1);
+  const bool repeatable = may_repeat(request.subject);
+  PendingRequests::Batch batch(pending, 1, knows_no_leader);
   send(batch, 0, request, deadline);
-  while (may_repeat(request.subject)) {
-    const auto again = Clock::now() + kStoreSilence;
-    if (again >= deadline || batch.wait_settled(again)) break;
+  while (true) {
+    const auto again = repeatable ? std::min(Clock::now() + kStoreSilence, deadline) : deadline;
+    const Heard heard = batch.wait_heard(0, again);
+    if (heard == Heard::passed) {
+      if (batch.wait_settled(std::min(Clock::now() + kLeaderAnswer, deadline))) break;
+      repeated |= is_write(request.subject);  // it may have arrived, and be answered too late
+      return fail(no_leader(request.subject));
+    }
+    if (heard == Heard::settled || again >= deadline) break;
     repeated = true;
     send(batch, 0, request, deadline);
   }
@@ -393,15 +425,15 @@ Result<NatsMessage> NatsConnection::Impl::ask_store(const NatsRequest& request,
   return understood(std::move(batch.wait(deadline, no_answer(limit)).front()), request.subject);
 }
 
-Result<NatsMessage> NatsConnection::request(const NatsRequest& request,
-                                            std::optional<std::chrono::milliseconds> timeout) {
-  const auto limit = timeout.value_or(impl_->config.request_timeout);
+Result<NatsMessage> NatsConnection::request(const NatsRequest& request, RequestPatience patience) {
+  const auto limit = patience.limit.value_or(impl_->config.request_timeout);
   if (!of_store(request.subject))
     return std::move(request_all(std::span(&request, 1), limit).front());
   const auto deadline = Clock::now() + limit;
   bool repeated = false;
   while (true) {
-    auto reply = impl_->ask_store(request, deadline, repeated);
+    const auto heard_by = Clock::now() + patience.silence.value_or(limit);
+    auto reply = impl_->ask_store(request, std::min(deadline, heard_by), repeated);
     const bool nobody = !reply && reply.error().code == Code::unavailable &&
                         reply.error().effect == Effect::none && connected();
     if (impl_->may_be_reloading(nobody) && Clock::now() + kStoreRetry <= deadline) {

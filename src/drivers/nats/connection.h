@@ -47,6 +47,12 @@ struct NatsConfig {
 };
 inline constexpr std::chrono::milliseconds kMaxReconnectWait{1000};
 
+// How long a request waits: a store that has no server or no leader at the moment is waited for as well.
+struct RequestPatience {
+  std::optional<std::chrono::milliseconds> limit;    // of all
+  std::optional<std::chrono::milliseconds> silence;  // `timeout` when nothing is heard for as long
+};
+
 class NatsConnection {
  public:
   // Returns at once, connected or not; `invalid` for a seed or URL that does not parse.
@@ -63,9 +69,8 @@ class NatsConnection {
   // there. For a store that has moved: users and keys are the same. `invalid`: one does not parse.
   [[nodiscard]] Status move(std::vector<std::string> urls);
 
-  // Request and reply. The default timeout is the configuration's.
-  [[nodiscard]] Result<NatsMessage> request(
-      const NatsRequest& request, std::optional<std::chrono::milliseconds> timeout = std::nullopt);
+  // Request and reply. The default limit is the configuration's.
+  [[nodiscard]] Result<NatsMessage> request(const NatsRequest& request, RequestPatience patience = {});
   // All are sent, then all replies are gathered, in the order of the requests.
   [[nodiscard]] std::vector<Result<NatsMessage>> request_all(std::span<const NatsRequest> requests,
                                                              std::chrono::milliseconds timeout);

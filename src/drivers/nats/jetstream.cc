@@ -133,14 +133,15 @@ std::string_view Message::header(std::string_view key) const {
   return {};
 }
 
-Result<Json> api(NatsConnection& connection, std::string_view call, const Json& request) {
-  return api_of(connection, connection.config().domain, call, request);
+Result<Json> api(NatsConnection& connection, std::string_view call, const Json& request,
+                 RequestPatience patience) {
+  return api_of(connection, connection.config().domain, call, request, patience);
 }
 
 Result<Json> api_of(NatsConnection& connection, std::string_view domain, std::string_view call,
-                    const Json& request) {
+                    const Json& request, RequestPatience patience) {
   const std::string subject = std::format("$JS.{}.API.{}", domain, call);
-  auto reply = connection.request({subject, request.is_null() ? "" : to_text(request), {}});
+  auto reply = connection.request({subject, request.is_null() ? "" : to_text(request), {}}, patience);
   if (!reply) return fail(std::move(reply).error());
   return parse_answer(*reply, call);
 }

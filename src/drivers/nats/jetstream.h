@@ -33,10 +33,11 @@ struct Message {
 // One call of the JetStream API: "STREAM.INFO.COMMITS". The answer without its error; an error has
 // effect none, except a timeout.
 [[nodiscard]] Result<Json> api(NatsConnection& connection, std::string_view call,
-                               const Json& request);
+                               const Json& request, RequestPatience patience = {});
 // The same of another JetStream domain than the connection's.
 [[nodiscard]] Result<Json> api_of(NatsConnection& connection, std::string_view domain,
-                                  std::string_view call, const Json& request);
+                                  std::string_view call, const Json& request,
+                                  RequestPatience patience = {});
 // The server's error code, 0 when the error is not the server's.
 [[nodiscard]] uint64_t err_code(const Error& error);
 

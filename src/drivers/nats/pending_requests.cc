@@ -13,8 +13,8 @@ uint64_t random_token() {
 
 }  // namespace
 
-PendingRequests::Batch::Batch(PendingRequests& owner, size_t size)
-    : owner_(owner), replies_(size), missing_(size) {}
+PendingRequests::Batch::Batch(PendingRequests& owner, size_t size, Passes passes)
+    : owner_(owner), passes_(passes), replies_(size), passed_(size), missing_(size) {}
 
 PendingRequests::Batch::~Batch() {
   const std::lock_guard lock(owner_.mutex_);
@@ -40,6 +40,14 @@ bool PendingRequests::Batch::wait_settled(std::chrono::steady_clock::time_point 
   return settled_.wait_until(lock, deadline, [this] { return missing_ == 0; });
 }
 
+PendingRequests::Batch::Heard PendingRequests::Batch::wait_heard(
+    size_t index, std::chrono::steady_clock::time_point deadline) {
+  std::unique_lock lock(owner_.mutex_);
+  settled_.wait_until(lock, deadline, [&] { return replies_[index] || passed_[index]; });
+  if (replies_[index]) return Heard::settled;
+  return passed_[index] ? Heard::passed : Heard::nothing;
+}
+
 std::vector<PendingRequests::Reply> PendingRequests::Batch::wait(
     std::chrono::steady_clock::time_point deadline, const Error& late) {
   std::unique_lock lock(owner_.mutex_);
@@ -56,14 +64,21 @@ std::vector<PendingRequests::Reply> PendingRequests::Batch::wait(
 void PendingRequests::settle_locked(Batch& batch, size_t index, Reply reply) {
   if (batch.replies_[index]) return;
   batch.replies_[index] = std::move(reply);
-  if (--batch.missing_ == 0) batch.settled_.notify_all();
+  --batch.missing_;
+  batch.settled_.notify_all();
 }
 
 void PendingRequests::complete(uint64_t token, Reply reply) {
   const std::lock_guard lock(mutex_);
   const auto it = entries_.find(token);
   if (it == entries_.end()) return;
-  settle_locked(*it->second.batch, it->second.index, std::move(reply));
+  Batch& batch = *it->second.batch;
+  if (reply && batch.passes_ != nullptr && batch.passes_(*reply)) {
+    batch.passed_[it->second.index] = true;
+    batch.settled_.notify_all();
+    return;
+  }
+  settle_locked(batch, it->second.index, std::move(reply));
   entries_.erase(it);
 }
 

@@ -24,7 +24,9 @@ class PendingRequests {
   // One caller and the replies it waits for. Ends its requests when destroyed.
   class Batch {
    public:
-    Batch(PendingRequests& owner, size_t size);
+    // `passes`: who answers so is, of several who heard the request, not the one to answer it.
+    using Passes = bool (*)(const NatsMessage& answer);
+    Batch(PendingRequests& owner, size_t size, Passes passes = nullptr);
     ~Batch();
     Batch(const Batch&) = delete;
     Batch& operator=(const Batch&) = delete;
@@ -38,6 +40,9 @@ class PendingRequests {
     void settle(size_t index, Reply reply);
     // True when every request is settled; false at `deadline`.
     [[nodiscard]] bool wait_settled(std::chrono::steady_clock::time_point deadline);
+    // Returns at `deadline`, or as soon as request `index` is settled or has been passed on.
+    enum class Heard { nothing, passed, settled };
+    [[nodiscard]] Heard wait_heard(size_t index, std::chrono::steady_clock::time_point deadline);
     // Returns when every request is settled, at the latest at `deadline`; those that are not get
     // `late`.
     [[nodiscard]] std::vector<Reply> wait(std::chrono::steady_clock::time_point deadline,
@@ -46,7 +51,9 @@ class PendingRequests {
    private:
     friend class PendingRequests;
     PendingRequests& owner_;
+    Passes passes_;
     std::vector<std::optional<Reply>> replies_;
+    std::vector<bool> passed_;
     std::vector<uint64_t> tokens_;
     size_t missing_;
     std::condition_variable settled_;
