@@ -9,8 +9,9 @@ IMAGE = "ployz-samples/web:1"
 class Writer:
     """Commits as fast as it can, through one machine, and knows what was acknowledged."""
 
-    def __init__(self, cluster, machine, namespace):
+    def __init__(self, cluster, machine, namespace, begins_s=60):
         self.cluster, self.machine, self.namespace = cluster, machine, namespace
+        self.begins_s = begins_s
         self.acknowledged, self.refused = [], []
         self.more = threading.Condition()
         self.ended = False
@@ -37,7 +38,7 @@ class Writer:
 
     def __enter__(self):
         self.thread.start()
-        self.go_on()
+        self.go_on(limit_s=self.begins_s)
         return self
 
     def __exit__(self, *_):

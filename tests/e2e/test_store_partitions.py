@@ -34,10 +34,11 @@ def writes(machine, number):
 
 
 def whole_again(cluster):
+    """Well, and all write: who comes back makes the others elect anew, a moment after all was well."""
     def well():
         assert all(machine.ctl("doctor").code == 0 for machine in cluster.all())
-        return True
-    cluster.wait(well, "every machine to be well again", AGAIN_S)
+        return all(writes(machine, machine.name).code == 0 for machine in cluster.all())
+    cluster.wait(well, "every machine to be well and to write again", AGAIN_S)
 
 
 @pytest.fixture(scope="module")
@@ -56,25 +57,25 @@ def split(cluster):
 def test_one_of_three_is_alone(split, sever, number):
     victim = split.machine(number)
     majority = others_than(split, victim)
-    with Writer(split, majority[0], "majority") as writer:
+    with Writer(split, majority[0], "before") as before:
         sever(split, victim)
         try:
-            writer.go_on(2, AGAIN_S)
-            refused = writes(victim, number)
-            assert refused.code != 0 and refused.error["effect"] != "committed", refused
-            assert any(machine.name in str(refused.json) for machine in majority), refused
-            # What was under way to the other side is lost; from then on each side serves by itself.
-            for machine in split.all():
-                split.wait(lambda machine=machine: machine.get(HOST)[0] == 200,
-                           f"{machine.name} to serve")
-            writer.go_on(2, AGAIN_S)
+            # What waited for the victim's word when it was cut off has its namespace wait for it.
+            with Writer(split, majority[0], "meanwhile", AGAIN_S) as meanwhile:
+                refused = writes(victim, number)
+                assert refused.code != 0 and refused.error["effect"] != "committed", refused
+                assert any(machine.name in str(refused.json) for machine in majority), refused
+                # What was under way to the other side is lost; from then on each side serves by itself.
+                for machine in split.all():
+                    split.wait(lambda machine=machine: machine.get(HOST)[0] == 200,
+                               f"{machine.name} to serve")
+                meanwhile.go_on(2, AGAIN_S)
         finally:
             victim.heal()
         whole_again(split)
-        # Who comes back may make the others elect anew, a moment after all was well.
-        split.wait(lambda: writes(victim, number).code == 0, "the victim to write", AGAIN_S)
-        writer.go_on(2, AGAIN_S)
-    writer.check()
+        before.go_on(2, AGAIN_S)
+    before.check()
+    meanwhile.check()
 
 
 def test_a_line_that_comes_and_goes(split):

@@ -28,19 +28,20 @@ def test_a_split_through_the_store(cluster):
     promote(cluster, 3, one, three, four)
     assert holders(cluster) == names(one, three, four)
     minority, majority = (one, two), (three, four, five)
-    with Writer(cluster, five, "majority") as writer:
+    with Writer(cluster, five, "before") as before:
         for machine in minority:
             machine.cut(*majority)
         try:
-            writer.go_on(2, AGAIN_S)
-            for machine in minority:
-                refused = machine.ctl("deploy", "-f", "-", stdin=web("lost", IMAGE, replicas=0))
-                assert refused.code in (1, 3) and refused.error["effect"] != "committed", refused
-                assert any(other.name in str(refused.json) for other in (three, four)), refused
-            for machine in cluster.all():
-                cluster.wait(lambda machine=machine: machine.get(HOST)[0] == 200,
-                             f"{machine.name} to serve", AGAIN_S)
-            writer.go_on(2, AGAIN_S)
+            # What waited for the minority's word when it was cut off has its namespace wait for it.
+            with Writer(cluster, five, "meanwhile", AGAIN_S) as meanwhile:
+                for machine in minority:
+                    refused = machine.ctl("deploy", "-f", "-", stdin=web("lost", IMAGE, replicas=0))
+                    assert refused.code in (1, 3) and refused.error["effect"] != "committed", refused
+                    assert any(other.name in str(refused.json) for other in (three, four)), refused
+                for machine in cluster.all():
+                    cluster.wait(lambda machine=machine: machine.get(HOST)[0] == 200,
+                                 f"{machine.name} to serve", AGAIN_S)
+                meanwhile.go_on(2, AGAIN_S)
         finally:
             for machine in minority:
                 machine.heal()
@@ -48,7 +49,8 @@ def test_a_split_through_the_store(cluster):
             cluster.wait(lambda machine=machine: machine.ctl(
                 "deploy", "-f", "-", stdin=web("lost", IMAGE, replicas=0)).code == 0,
                          f"a deploy through {machine.name}", AGAIN_S)
-        writer.go_on(2, AGAIN_S)
-    writer.check()
+        before.go_on(2, AGAIN_S)
+    before.check()
+    meanwhile.check()
     cluster.wait(lambda: all(machine.ctl("doctor").code == 0 for machine in cluster.all()),
                  "every machine to be well again", AGAIN_S)
