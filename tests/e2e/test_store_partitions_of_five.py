@@ -1,6 +1,6 @@
-"""Five machines, the store on three of them, split so that the founder is with the minority of the holders:
-the side with two holders writes, the other refuses and says whom it misses, both serve, and afterwards
-all is one again without a command."""
+"""Five machines lose each other, the store on three of them or on all: the side with more of its holders
+writes, the other refuses and says whom it misses, both serve, and afterwards all is one again without a
+command."""
 import pytest
 
 from lab import PREFIX, Lab, web
@@ -8,36 +8,61 @@ from store_moves import IMAGE, Writer, holders, names, promote
 
 HOST = "five.example.com"
 AGAIN_S = 120
+# What a machine does to what comes from the others, and goes to them.
+CUT, DEAF = "cut", "deaf"
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def cluster():
     machines = Lab(f"{PREFIX}5", machines=5)
     machines.down()
     try:
         machines.up()
         machines.must("image", "push", IMAGE, "--to", "all")
+        assert machines.deploy(web("five", IMAGE, replicas=5)).code == 0
         yield machines
     finally:
         machines.down()
 
 
-def test_a_split_through_the_store(cluster):
-    one, two, three, four, five = cluster.all()
-    assert cluster.deploy(web("five", IMAGE, replicas=5)).code == 0
-    promote(cluster, 3, one, three, four)
-    assert holders(cluster) == names(one, three, four)
-    minority, majority = (one, two), (three, four, five)
-    with Writer(cluster, five, "before") as before:
+# What each test leaves in the store is kept: the machines are its own, and end with it.
+KEPT = ("five", "before", "meanwhile", "lost")
+
+
+def writes(machine):
+    return machine.ctl("deploy", "-f", "-", stdin=web("lost", IMAGE, replicas=0))
+
+
+def whole_again(cluster):
+    def well():
+        assert all(machine.ctl("doctor").code == 0 for machine in cluster.all())
+        return all(writes(machine).code == 0 for machine in cluster.all())
+    cluster.wait(well, "every machine to be well and to write again", AGAIN_S)
+
+
+@pytest.mark.parametrize("store,lost,how", [
+    ((1, 3, 4), (1, 2), CUT),  # through the store, the founder with the fewer holders
+    ((1, 3, 4), (1,), CUT),    # the founder alone
+    ((1, 3, 4), (1, 2), DEAF),
+    ((1, 2, 3, 4, 5), (1, 2), CUT),
+    ((1, 2, 3, 4, 5), (4, 5), DEAF)])
+def test_a_split(cluster, store, lost, how):
+    stores = [cluster.machine(number) for number in store]
+    if holders(cluster) != names(*stores):
+        promote(cluster, len(stores), *stores)
+    minority = [cluster.machine(number) for number in lost]
+    majority = [machine for machine in cluster.all() if machine.name not in names(*minority)]
+    missed = set(names(*stores)) & set(names(*majority))
+    with Writer(cluster, majority[-1], "before") as before:
         for machine in minority:
-            machine.cut(*majority)
+            getattr(machine, how)(*majority)
         try:
             # What waited for the minority's word when it was cut off has its namespace wait for it.
-            with Writer(cluster, five, "meanwhile", AGAIN_S) as meanwhile:
+            with Writer(cluster, majority[-1], "meanwhile", AGAIN_S) as meanwhile:
                 for machine in minority:
-                    refused = machine.ctl("deploy", "-f", "-", stdin=web("lost", IMAGE, replicas=0))
+                    refused = writes(machine)
                     assert refused.code in (1, 3) and refused.error["effect"] != "committed", refused
-                    assert any(other.name in str(refused.json) for other in (three, four)), refused
+                    assert any(name in str(refused.json) for name in missed), refused
                 for machine in cluster.all():
                     cluster.wait(lambda machine=machine: machine.get(HOST)[0] == 200,
                                  f"{machine.name} to serve", AGAIN_S)
@@ -45,12 +70,7 @@ def test_a_split_through_the_store(cluster):
         finally:
             for machine in minority:
                 machine.heal()
-        for machine in minority:
-            cluster.wait(lambda machine=machine: machine.ctl(
-                "deploy", "-f", "-", stdin=web("lost", IMAGE, replicas=0)).code == 0,
-                         f"a deploy through {machine.name}", AGAIN_S)
+        whole_again(cluster)
         before.go_on(2, AGAIN_S)
     before.check()
     meanwhile.check()
-    cluster.wait(lambda: all(machine.ctl("doctor").code == 0 for machine in cluster.all()),
-                 "every machine to be well again", AGAIN_S)

@@ -7,6 +7,7 @@
 
 #include <sodium.h>
 
+#include "drivers/nats/answers.h"
 #include "drivers/nats/guarded.h"
 #include "drivers/nats/handle.h"
 #include "drivers/nats/pending_requests.h"
@@ -75,80 +76,13 @@ constexpr auto kStoreRetry = std::chrono::milliseconds(50);
 // after every such silence. Not sooner: what a slow line answers late is not asked twice as a rule.
 constexpr auto kStoreSilence = std::chrono::milliseconds(1000);
 
-// JSClusterNotAvailErr of nats-server's errors.json: a holder of the store that knows no leader (it was
-// cut off until now, or starts) answers so for calls that it hears beside the leader, does nothing, and
-// from its own machine is heard first. So the leader has a moment to answer as well; a slow line's
-// answer is to be had by then. No other answer has these bytes: JSON escapes a client's quotes.
-constexpr std::string_view kNoLeader = R"("err_code":10008)";
-constexpr size_t kLongestRefusal = 400;
+// A holder of the store that knows no leader is heard before the leader is, above all on its own machine
+// (answers.h). So the leader has a moment to answer as well: a slow line's answer is to be had by then,
+// and what is not asked again gets more.
 constexpr auto kLeaderAnswer = std::chrono::milliseconds(300);
-
-bool knows_no_leader(const NatsMessage& reply) {
-  return reply.data.size() < kLongestRefusal && reply.data.contains(kNoLeader);
-}
-
-Error no_leader(const std::string& subject) {
-  return {Code::unavailable,
-          Effect::none,
-          "too few of the machines that hold the store hear each other",
-          "once they do, this goes on; what runs goes on without it",
-          {{"subject", subject}, {"err_code", "10008"}}};
-}
-
-constexpr std::string_view kNobodyListens = "nobody listens on";
-
-bool of_store(std::string_view subject) {
-  return subject.starts_with("$JS.") || subject.starts_with("ployz.commit.") ||
-         subject == "ployz.epoch" || subject.starts_with("ployz.frozen.");
-}
-
-// Reading changes nothing; a consumer made twice is one (its name and configuration are the same);
-// a write carries what it expects, so that at most one of several arrives (jetstream::append).
-bool is_write(std::string_view subject) {
-  return subject.starts_with("ployz.commit.") || subject.contains(".API.$KV.");
-}
-
-bool may_repeat(std::string_view subject) {
-  return is_write(subject) ||
-         subject.contains(".API.STREAM.INFO.") || subject.contains(".API.STREAM.MSG.GET.") ||
-         subject.contains(".API.CONSUMER.CREATE.");
-}
-
-// What an operator reads when JetStream is away, instead of the subject that was asked: that stays
-// in the context. Without a connection of our own the error says so already.
-Error told_of_store(Error error, std::string_view subject) {
-  if (!of_store(subject) || (error.code != Code::timeout && error.code != Code::unavailable))
-    return error;
-  if (error.code == Code::timeout)
-    error.message = "the store gave " + error.message;
-  else if (nobody_listens(error))
-    error.message = "the store cannot be reached";
-  if (error.hint.empty())
-    error.hint = "is its machine up, and reachable from this one? what runs goes on without it";
-  return error;
-}
-
-Error no_answer(std::chrono::milliseconds timeout) {
-  return {Code::timeout, Effect::unknown, std::format("no answer within {} ms", timeout.count()),
-          {}, {}};
-}
-
-Result<NatsMessage> understood(Result<NatsMessage> reply, const std::string& subject) {
-  if (!reply) return fail(told_of_store(std::move(reply).error().with("subject", subject), subject));
-  if (reply->header("Status") != "503") return reply;
-  return fail(told_of_store({Code::unavailable,
-                             Effect::none,
-                             std::format("{} {}", kNobodyListens, subject),
-                             {},
-                             {{"subject", subject}}},
-                            subject));
-}
+constexpr auto kLeaderChange = std::chrono::milliseconds(1000);
 
 }  // namespace
-
-bool nobody_listens(const Error& error) {
-  return error.code == Code::unavailable && error.message.starts_with(kNobodyListens);
-}
 
 struct NatsConnection::Impl {
   NatsConfig config;
@@ -413,8 +347,10 @@ Result<NatsMessage> NatsConnection::Impl::ask_store(const NatsRequest& request,
     const auto again = repeatable ? std::min(Clock::now() + kStoreSilence, deadline) : deadline;
     const Heard heard = batch.wait_heard(0, again);
     if (heard == Heard::passed) {
-      if (batch.wait_settled(std::min(Clock::now() + kLeaderAnswer, deadline))) break;
-      repeated |= is_write(request.subject);  // it may have arrived, and be answered too late
+      const auto moment = repeatable ? kLeaderAnswer : kLeaderChange;
+      if (batch.wait_settled(std::min(Clock::now() + moment, deadline))) break;
+      // It may have arrived all the same, and be answered too late.
+      repeated |= is_write(request.subject);
       return fail(no_leader(request.subject));
     }
     if (heard == Heard::settled || again >= deadline) break;
@@ -427,7 +363,7 @@ Result<NatsMessage> NatsConnection::Impl::ask_store(const NatsRequest& request,
 
 Result<NatsMessage> NatsConnection::request(const NatsRequest& request, RequestPatience patience) {
   const auto limit = patience.limit.value_or(impl_->config.request_timeout);
-  if (!of_store(request.subject))
+  if (!asks_store(request.subject))
     return std::move(request_all(std::span(&request, 1), limit).front());
   const auto deadline = Clock::now() + limit;
   bool repeated = false;

@@ -31,7 +31,7 @@ struct Message {
 };
 
 // One call of the JetStream API: "STREAM.INFO.COMMITS". The answer without its error; an error has
-// effect none, except a timeout.
+// effect none, except a timeout, or a change that a leader may have heard of.
 [[nodiscard]] Result<Json> api(NatsConnection& connection, std::string_view call,
                                const Json& request, RequestPatience patience = {});
 // The same of another JetStream domain than the connection's.
