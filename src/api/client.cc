@@ -3,6 +3,8 @@
 #include <format>
 #include <optional>
 
+#include "base/join.h"
+
 namespace ployz {
 namespace {
 
@@ -149,9 +151,7 @@ Result<Json> ApiClient::change(HttpRequest request, const EventSink& events) con
 }
 
 Result<Json> ApiClient::doctor(const std::vector<std::string>& machines) const {
-  std::string names;
-  for (const std::string& machine : machines) names += (names.empty() ? "" : ",") + machine;
-  return get("/v1/doctor?machines=" + escaped(names));
+  return get("/v1/doctor?machines=" + escaped(join(machines, ",")));
 }
 
 Result<Json> ApiClient::namespace_inspect(std::string_view name) const {

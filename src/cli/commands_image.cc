@@ -139,10 +139,7 @@ Result<Answer> run_push(Session& session, const Args& args) {
 Result<Answer> run_inspect(Session& session, const Args& args) {
   const auto* client = TRY(session.client());
   Json image = TRY(client->image(args.get("IMAGE")));
-  std::string references;
-  for (const Json& reference : list_of(image, "references"))
-    if (reference.is_string())
-      references += (references.empty() ? "" : ", ") + reference.get<std::string>();
+  const std::string references = joined(list_of(image, "references"));
   auto text = render_fields({{"id", text_of(image, "id")},
                              {"references", references},
                              {"size", format_bytes(number_of(image, "size_bytes"))},

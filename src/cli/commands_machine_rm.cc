@@ -46,22 +46,14 @@ std::string data_text(const Json& document) {
          datasets_text("of that, what exists nowhere else:", list_of(document, "only_there"));
 }
 
-std::string joined_names(const Json& list) {
-  std::string names;
-  for (const Json& name : list) {
-    if (name.is_string()) names += (names.empty() ? "" : ", ") + name.get<std::string>();
-  }
-  return names;
-}
-
 std::string unconfirmed_text(const Json& document) {
-  const std::string names = joined_names(list_of(document, "unconfirmed"));
+  const std::string names = joined(list_of(document, "unconfirmed"));
   if (names.empty()) return "";
   return printable("not confirmed by " + names + ", which take note when they are back") + "\n";
 }
 
 std::string store_text(const Json& document) {
-  const std::string names = joined_names(list_of(document, "store"));
+  const std::string names = joined(list_of(document, "store"));
   return names.empty() ? "" : printable("the control plane's store is then on " + names) + "\n";
 }
 

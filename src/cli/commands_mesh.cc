@@ -13,9 +13,7 @@ namespace {
 constexpr size_t kMaxBundleBytes = 4 << 20;
 
 std::string mesh_text(const Json& mesh, const Style& style) {
-  std::string missing;
-  for (const Json& item : list_of(mesh, "not_ready"))
-    if (item.is_string()) missing += (missing.empty() ? "" : "; ") + item.get<std::string>();
+  const std::string missing = joined(list_of(mesh, "not_ready"), "; ");
   return render_fields(
       {{"network", text_of(mesh, "name")},
        {"ready", missing.empty() ? "yes" : "no: " + missing},
@@ -78,10 +76,7 @@ Result<Answer> run_mesh_list(Session& session, const Args&) {
 Result<Answer> run_self_record(Session& session, const Args&) {
   const auto* client = TRY(session.client());
   Json record = TRY(client->self_record());
-  std::string endpoints;
-  for (const Json& endpoint : list_of(record, "endpoints"))
-    if (endpoint.is_string())
-      endpoints += (endpoints.empty() ? "" : ", ") + endpoint.get<std::string>();
+  const std::string endpoints = joined(list_of(record, "endpoints"));
   auto text = render_fields({{"id", text_of(record, "id")},
                              {"name", text_of(record, "name")},
                              {"version", text_of(record, "version")},

@@ -13,9 +13,7 @@ Result<Answer> run_status(Session& session, const Args&) {
   Json status = TRY(client->status());
   const auto network = text_of(status, "network");
   const auto& machine = object_of(status, "machine");
-  std::string unfinished;
-  for (const Json& id : list_of(status, "unfinished"))
-    if (id.is_string()) unfinished += (unfinished.empty() ? "" : ", ") + id.get<std::string>();
+  const std::string unfinished = joined(list_of(status, "unfinished"));
   Answer answer;
   answer.text = render_fields(
       {{"network", network.empty()              ? "none (ployzctl mesh init NAME)"

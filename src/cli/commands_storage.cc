@@ -8,12 +8,8 @@
 namespace ployz::cli {
 namespace {
 
-std::string joined(const Json& names) {
-  std::string text;
-  for (const Json& name : names) {
-    if (name.is_string()) text += (text.empty() ? "" : ", ") + printable(name.get<std::string>());
-  }
-  return text;
+std::string names_of(const Json& list) {
+  return printable(joined(list));
 }
 
 Answer promote_answer(Json document) {
@@ -21,7 +17,7 @@ Answer promote_answer(Json document) {
   const std::string outcome = text_of(document, "outcome");
   const std::string where = std::format("the control plane's store: epoch {} on {}",
                                         number_of(document, "epoch"),
-                                        joined(list_of(document, "machines")));
+                                        names_of(list_of(document, "machines")));
   answer.text = where + "\n";
   if (outcome == "preview") answer.text += "preview; nothing was changed\n";
   if (outcome == "unchanged") answer.text += "it is there already\n";
@@ -30,7 +26,7 @@ Answer promote_answer(Json document) {
                                number_of(object_of(document, "copied"), "messages"),
                                format_duration(number_of(document, "frozen_ms")));
     if (const Json& silent = list_of(document, "silent"); !silent.empty()) {
-      answer.text += std::format("not heard of yet, will follow: {}\n", joined(silent));
+      answer.text += std::format("not heard of yet, will follow: {}\n", names_of(silent));
     }
   }
   answer.document = std::move(document);
@@ -48,10 +44,10 @@ std::string copies_text(const Json& document) {
             "\n";
   }
   if (const Json& without = list_of(document, "incomplete"); !without.empty()) {
-    text += "without a complete copy: " + joined(without) + "\n";
+    text += "without a complete copy: " + names_of(without) + "\n";
   }
   if (const Json& silent = list_of(document, "silent"); !silent.empty()) {
-    text += "do not answer: " + joined(silent) + "\n";
+    text += "do not answer: " + names_of(silent) + "\n";
   }
   return text;
 }
@@ -65,7 +61,7 @@ Answer recover_answer(Json document) {
       format_duration(number_of(document, "window_ms")), number_of(document, "missing_commits"),
       number_of(document, "missing_records"));
   if (const Json& behind = list_of(document, "behind"); !behind.empty()) {
-    answer.text += "not heard of yet, will follow: " + joined(behind) + "\n";
+    answer.text += "not heard of yet, will follow: " + names_of(behind) + "\n";
   }
   answer.text += text_of(document, "outcome") == "preview"
                      ? "preview; nothing was changed\n"

@@ -14,9 +14,7 @@ std::string origin_of(const Json& volume) {
 
 // Machines that did not answer may hold more.
 std::string silent_text(const Json& document) {
-  std::string names;
-  for (const Json& machine : list_of(document, "silent"))
-    if (machine.is_string()) names += (names.empty() ? "" : ", ") + machine.get<std::string>();
+  const std::string names = joined(list_of(document, "silent"));
   return names.empty() ? names : "not listed, because they do not answer: " + names + "\n";
 }
 

@@ -2,6 +2,7 @@
 
 #include <format>
 
+#include "base/join.h"
 #include "model/names.h"
 #include "model/operation.h"
 
@@ -65,9 +66,7 @@ std::string measured_text(const Json& measured) {
     parts.push_back("writers paused " + format_duration(number_of(measured, "paused_ms")));
   if (measured.contains("write_downtime_ms"))
     parts.push_back("no writer for " + format_duration(number_of(measured, "write_downtime_ms")));
-  std::string text;
-  for (const auto& part : parts) text += (text.empty() ? "" : ", ") + part;
-  return text.empty() ? text : text + "\n";
+  return parts.empty() ? "" : join(parts) + "\n";
 }
 
 }  // namespace
@@ -91,6 +90,14 @@ bool flag_of(const Json& object, std::string_view key) {
 const Json& list_of(const Json& object, std::string_view key) {
   const Json& value = at(object, key);
   return value.is_array() ? value : kEmptyList;
+}
+
+std::string joined(const Json& strings, std::string_view separator) {
+  std::vector<std::string> texts;
+  for (const Json& text : strings) {
+    if (text.is_string()) texts.push_back(text.get<std::string>());
+  }
+  return join(texts, separator);
 }
 
 const Json& object_of(const Json& object, std::string_view key) {
@@ -143,10 +150,7 @@ Answer operation_answer(Session& session, Json operation) {
                              colored(to_string(outcome), color_of(outcome), style),
                              meaning_of(outcome), took, text_of(operation, "id"));
   answer.text += measured_text(object_of(operation, "measured"));
-  std::string silent;
-  for (const Json& machine : list_of(operation, "unconfirmed"))
-    if (machine.is_string()) silent += (silent.empty() ? "" : ", ") + machine.get<std::string>();
-  if (!silent.empty())
+  if (const std::string silent = joined(list_of(operation, "unconfirmed")); !silent.empty())
     answer.text += printable("not confirmed by " + silent +
                              ": these serve the commit as soon as they see it") +
                    "\n";

@@ -25,6 +25,8 @@ namespace ployz::cli {
 [[nodiscard]] const Json& object_of(const Json& object, std::string_view key);
 const Json& list_of(Json&& object, std::string_view key) = delete;
 const Json& object_of(Json&& object, std::string_view key) = delete;
+// The strings among them, "a, b"; as they are, not made printable.
+[[nodiscard]] std::string joined(const Json& strings, std::string_view separator = ", ");
 // A part of a document as a document: how fresh it is stays with it.
 [[nodiscard]] Json part_of(const Json& document, const Json& part);
 

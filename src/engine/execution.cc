@@ -2,6 +2,7 @@
 
 #include <format>
 
+#include "base/join.h"
 #include "engine/apply.h"
 #include "engine/committer.h"
 #include "engine/flip.h"
@@ -9,12 +10,6 @@
 
 namespace ployz {
 namespace {
-
-std::string join(const std::vector<std::string>& parts) {
-  std::string text;
-  for (const std::string& part : parts) text += (text.empty() ? "" : "; ") + part;
-  return text;
-}
 
 // Nothing more can be done by this coordinator, and nothing is undone.
 Operation give_up(Session& session, const Error& why) {
@@ -72,7 +67,7 @@ Operation finish_committed(Session& session) {
         Error{Code::unavailable,
               Effect::applied,
               std::format("not confirmed by {}: what may still be served there was kept",
-                          join(session.op.unconfirmed)),
+                          join(session.op.unconfirmed, "; ")),
               std::format("run the same command again, or: ployzctl op resume {}",
                           session.op.id.str()),
               {}});
@@ -96,15 +91,15 @@ Operation take_back(Session& session, Error cause) {
   if (const Status saved = session.save(); !saved) return give_up(session, saved.error());
   const UndoResult undone = undo_steps(session);
   if (!undone.left.empty()) {
-    Error error = std::move(cause).with("left", join(undone.left));
+    Error error = std::move(cause).with("left", join(undone.left, "; "));
     error.message =
-        std::format("{}; and it could not be undone: {}", error.message, join(undone.left));
+        std::format("{}; and it could not be undone: {}", error.message, join(undone.left, "; "));
     error.hint = std::format("when the cause is gone: ployzctl op abort {}", session.op.id.str());
     return session.finish(Outcome::interrupted, std::move(error));
   }
   if (!undone.lost.empty()) {
     cause.message =
-        std::format("{}; and not all is as it was: {}", cause.message, join(undone.lost));
+        std::format("{}; and not all is as it was: {}", cause.message, join(undone.lost, "; "));
   }
   cause.effect = Effect::none;
   const Outcome outcome = cause.code == Code::canceled ? Outcome::aborted : Outcome::failed;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <format>
 
+#include "base/join.h"
 #include "engine/session.h"
 #include "mesh/machine_drain.h"
 #include "mesh/machine_state.h"
@@ -327,10 +328,9 @@ Status MachineRemoval::hand_over(Run& run) {
   StoreTransfer transfer(config_.self, {ports_.records, ports_.rpc, ports_.clock, ports_.entropy,
                                         ports_.moves});
   const StoreReport moved = TRY(transfer.run(*move, run.events, run.cancel));
-  std::string behind;
-  for (const std::string& name : moved.silent) {
-    if (name != leaver->name) behind += (behind.empty() ? "" : ", ") + name;
-  }
+  const std::string behind = join(moved.silent | std::views::filter([&](const std::string& name) {
+                                    return name != leaver->name;
+                                  }));
   if (behind.empty()) return {};
   return fail(Code::unavailable, "the store has moved, and these have not followed yet: " + behind);
 }

@@ -5,6 +5,7 @@
 #include <set>
 #include <utility>
 
+#include "base/join.h"
 #include "base/ulid.h"
 #include "engine/session.h"
 #include "mesh/machine_state.h"
@@ -75,12 +76,6 @@ bool asks_the_same(const UpdateRequest& earlier, const std::string& version,
   for (const MachineUpdated& step : steps) now.insert(step.machine.str());
   return earlier.version == version &&
          std::set<std::string>(earlier.machines.begin(), earlier.machines.end()) == now;
-}
-
-std::string kept_text(const std::set<std::string>& versions) {
-  std::string text;
-  for (const std::string& version : versions) text += (text.empty() ? "" : ", ") + version;
-  return text;
 }
 
 }  // namespace
@@ -159,7 +154,7 @@ Result<std::vector<MachineUpdate::Holder>> MachineUpdate::find_package(
     return fail(Code::not_found,
                 std::format("no machine keeps a package of version {}", request.version),
                 kept.empty() ? "give one: --deb FILE"
-                             : std::format("give one: --deb FILE; kept are: {}", kept_text(kept)));
+                             : std::format("give one: --deb FILE; kept are: {}", join(kept)));
   }
   std::ranges::stable_partition(
       holders, [&](const Holder& holder) { return holder.machine == config_.self; });

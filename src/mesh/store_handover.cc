@@ -4,6 +4,8 @@
 #include <format>
 #include <tuple>
 
+#include "base/join.h"
+
 namespace ployz {
 namespace {
 
@@ -12,9 +14,7 @@ bool may_hold(const Machine& machine) {
 }
 
 std::string names_of(const std::vector<Machine>& machines) {
-  std::string text;
-  for (const Machine& machine : machines) text += (text.empty() ? "" : ", ") + machine.name;
-  return text.empty() ? "none" : text;
+  return machines.empty() ? "none" : join(machines | std::views::transform(&Machine::name));
 }
 
 }  // namespace

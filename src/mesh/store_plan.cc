@@ -2,15 +2,15 @@
 #include <algorithm>
 #include <format>
 
+#include "base/join.h"
+
 #include "mesh/store_transfer.h"
 
 namespace ployz {
 namespace {
 
 std::string names_of(const std::vector<const Machine*>& machines) {
-  std::string text;
-  for (const Machine* machine : machines) text += (text.empty() ? "" : ", ") + machine->name;
-  return text.empty() ? "none" : text;
+  return machines.empty() ? "none" : join(machines | std::views::transform(&Machine::name));
 }
 
 Result<const Machine*> find(const std::vector<Machine>& machines, const std::string& name) {

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <format>
 
+#include "base/join.h"
 #include "engine/session.h"
 #include "mesh/machine_operation.h"
 #include "mesh/store_decision.h"
@@ -210,11 +211,9 @@ Operation StoreTransfer::operation_of(const StoreReport& report) {
   operation.coordinator = self_;
   operation.phase = Phase::apply;
   operation.started_at_ms = ports_.clock.wall_ms();
-  std::string machines;
-  for (const std::string& name : report.machines) machines += (machines.empty() ? "" : ", ") + name;
   operation.plan.changes = {
       {Change::Kind::replace, std::string(kResource),
-       std::format("{}{} on {}", kEpochWord, report.after.epoch, machines)}};
+       std::format("{}{} on {}", kEpochWord, report.after.epoch, join(report.machines))}};
   return operation;
 }
 

@@ -4,14 +4,10 @@
 #include <format>
 #include <tuple>
 
+#include "base/join.h"
+
 namespace ployz {
 namespace {
-
-std::string join(const std::vector<std::string>& parts) {
-  std::string text;
-  for (const std::string& part : parts) text += (text.empty() ? "" : "; ") + part;
-  return text;
-}
 
 uint32_t at(const Load& load, const MachineId& machine) {
   const auto found = load.find(machine);
@@ -137,7 +133,7 @@ std::unexpected<Error> does_not_fit(const SpreadRequest& request,
   return fail(
       Code::precondition,
       std::format("no machine can take another instance of service {}{}{}",
-                  request.service->name.str(), excluded.empty() ? "" : ": ", join(excluded)),
+                  request.service->name.str(), excluded.empty() ? "" : ": ", join(excluded, "; ")),
       request.one_per_machine ? "with network = \"host\" and ports, one machine runs one "
                                 "instance; lower replicas or add machines"
                               : distribute_hint(request));
@@ -196,7 +192,7 @@ Result<Eligible> eligible_machines(const Service& service, const Snapshot& snaps
   if (eligible.machines.empty() && !eligible.refused) {
     eligible.refused = refusal(std::format(
         "no machine can run service {}: {}", name,
-        eligible.excluded.empty() ? "the network has no machines" : join(eligible.excluded)));
+        eligible.excluded.empty() ? "the network has no machines" : join(eligible.excluded, "; ")));
   }
   return eligible;
 }

@@ -5,6 +5,8 @@
 #include <cstring>
 #include <format>
 
+#include "base/join.h"
+
 namespace ployz {
 namespace {
 
@@ -13,12 +15,6 @@ constexpr int64_t kConnectTimeoutMs = 2000;
 // every request has its own timeout.
 constexpr int64_t kPingIntervalMs = 5000;
 constexpr int kMaxPingsOut = 2;
-
-std::string joined(const std::vector<std::string>& urls) {
-  std::string text;
-  for (const std::string& url : urls) text += (text.empty() ? "" : ",") + url;
-  return text;
-}
 
 natsStatus sign_nonce(char** error, unsigned char** signature, int* length, const char* nonce,
                       void* closure) {
@@ -87,7 +83,7 @@ Result<NatsSession> connect_session(const NatsConfig& config, const Nkey* key,
   natsConnection* session = nullptr;
   if (s == NATS_OK) s = natsConnection_Connect(&session, options.get());
   if (s == NATS_OK) return NatsSession(session, natsConnection_Destroy);
-  const std::string where = joined(config.urls);
+  const std::string where = join(config.urls, ",");
   if (s == NATS_CONNECTION_AUTH_FAILED || s == NATS_NOT_PERMITTED) {
     return fail(Code::denied,
                 std::format("the NATS server at {} refused this machine's key", where),
