@@ -65,3 +65,28 @@ def holders(lab):
 
 def names(*machines):
     return sorted(machine.name for machine in machines)
+
+
+def writes(machine, namespace):
+    return machine.ctl("deploy", "-f", "-", stdin=web(namespace, IMAGE, replicas=0))
+
+
+def whole_again(lab, limit_s):
+    """Well, and all write: who comes back makes the others elect anew, a moment after all was well."""
+    def well():
+        assert all(machine.ctl("doctor").code == 0 for machine in lab.all())
+        return all(writes(machine, machine.name).code == 0 for machine in lab.all())
+    lab.wait(well, "every machine to be well and to write again", limit_s)
+
+
+def refuses(machine, missed):
+    """What it says to a write, which names one of those it misses."""
+    refused = writes(machine, machine.name)
+    assert refused.code in (1, 3) and refused.error["effect"] != "committed", refused
+    assert any(other.name in str(refused.json) for other in missed), refused
+
+
+def all_serve(lab, host, limit_s=30):
+    for machine in lab.all():
+        lab.wait(lambda machine=machine: machine.get(host)[0] == 200, f"{machine.name} to serve",
+                 limit_s)

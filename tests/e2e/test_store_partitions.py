@@ -6,7 +6,8 @@ import pytest
 from conftest import store_as_known
 from faults import power_fails
 from lab import web
-from store_moves import IMAGE, Writer, holders, names, promote
+from store_moves import (IMAGE, Writer, all_serve, holders, names, promote, refuses,
+                         whole_again)
 
 HOST = "split.example.com"
 AGAIN_S = 90  # elections, sessions of WireGuard and leaf nodes, on a busy computer
@@ -29,18 +30,6 @@ def others_than(cluster, victim):
     return [machine for machine in cluster.all() if machine.name != victim.name]
 
 
-def writes(machine, number):
-    return machine.ctl("deploy", "-f", "-", stdin=web(f"after-{number}", IMAGE, replicas=0))
-
-
-def whole_again(cluster):
-    """Well, and all write: who comes back makes the others elect anew, a moment after all was well."""
-    def well():
-        assert all(machine.ctl("doctor").code == 0 for machine in cluster.all())
-        return all(writes(machine, machine.name).code == 0 for machine in cluster.all())
-    cluster.wait(well, "every machine to be well and to write again", AGAIN_S)
-
-
 @pytest.fixture(scope="module")
 def split(cluster):
     """The store is on all three, and a service is served by all."""
@@ -48,7 +37,7 @@ def split(cluster):
     promote(cluster, 3, *cluster.all())
     assert holders(cluster) == names(*cluster.all())
     yield cluster
-    whole_again(cluster)
+    whole_again(cluster, AGAIN_S)
     cluster.remove("split")
     store_as_known(cluster)
 
@@ -62,17 +51,13 @@ def test_one_of_three_is_alone(split, sever, number):
         try:
             # What waited for the victim's word when it was cut off has its namespace wait for it.
             with Writer(split, majority[0], "meanwhile", AGAIN_S) as meanwhile:
-                refused = writes(victim, number)
-                assert refused.code != 0 and refused.error["effect"] != "committed", refused
-                assert any(machine.name in str(refused.json) for machine in majority), refused
+                refuses(victim, majority)
                 # What was under way to the other side is lost; from then on each side serves by itself.
-                for machine in split.all():
-                    split.wait(lambda machine=machine: machine.get(HOST)[0] == 200,
-                               f"{machine.name} to serve")
+                all_serve(split, HOST)
                 meanwhile.go_on(2, AGAIN_S)
         finally:
             victim.heal()
-        whole_again(split)
+        whole_again(split, AGAIN_S)
         before.go_on(2, AGAIN_S)
     before.check()
     meanwhile.check()
@@ -99,7 +84,6 @@ def test_the_power_of_all_fails_at_once(split, replicas):
         writer.go_on(3)
         power_fails(split)
         writer.go_on(2, 2 * AGAIN_S)
-    whole_again(split)
+    whole_again(split, AGAIN_S)
     writer.check()
-    for machine in split.all():
-        split.wait(lambda machine=machine: machine.get(HOST)[0] == 200, f"{machine.name} to serve")
+    all_serve(split, HOST)

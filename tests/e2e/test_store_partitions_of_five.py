@@ -4,12 +4,14 @@ command."""
 import pytest
 
 from lab import PREFIX, Lab, web
-from store_moves import IMAGE, Writer, holders, names, promote
+from store_moves import (IMAGE, Writer, all_serve, holders, names, promote, refuses,
+                         whole_again)
 
 HOST = "five.example.com"
 AGAIN_S = 120
 # What a machine does to what comes from the others, and goes to them.
 CUT, DEAF = "cut", "deaf"
+KEPT = ("five",)
 
 
 @pytest.fixture(scope="module")
@@ -25,21 +27,6 @@ def cluster():
         machines.down()
 
 
-# What each test leaves in the store is kept: the machines are its own, and end with it.
-KEPT = ("five", "before", "meanwhile", "lost")
-
-
-def writes(machine):
-    return machine.ctl("deploy", "-f", "-", stdin=web("lost", IMAGE, replicas=0))
-
-
-def whole_again(cluster):
-    def well():
-        assert all(machine.ctl("doctor").code == 0 for machine in cluster.all())
-        return all(writes(machine).code == 0 for machine in cluster.all())
-    cluster.wait(well, "every machine to be well and to write again", AGAIN_S)
-
-
 @pytest.mark.parametrize("store,lost,how", [
     ((1, 3, 4), (1, 2), CUT),  # through the store, the founder with the fewer holders
     ((1, 3, 4), (1,), CUT),    # the founder alone
@@ -52,7 +39,7 @@ def test_a_split(cluster, store, lost, how):
         promote(cluster, len(stores), *stores)
     minority = [cluster.machine(number) for number in lost]
     majority = [machine for machine in cluster.all() if machine.name not in names(*minority)]
-    missed = set(names(*stores)) & set(names(*majority))
+    missed = [machine for machine in stores if machine.name in names(*majority)]
     with Writer(cluster, majority[-1], "before") as before:
         for machine in minority:
             getattr(machine, how)(*majority)
@@ -60,17 +47,13 @@ def test_a_split(cluster, store, lost, how):
             # What waited for the minority's word when it was cut off has its namespace wait for it.
             with Writer(cluster, majority[-1], "meanwhile", AGAIN_S) as meanwhile:
                 for machine in minority:
-                    refused = writes(machine)
-                    assert refused.code in (1, 3) and refused.error["effect"] != "committed", refused
-                    assert any(name in str(refused.json) for name in missed), refused
-                for machine in cluster.all():
-                    cluster.wait(lambda machine=machine: machine.get(HOST)[0] == 200,
-                                 f"{machine.name} to serve", AGAIN_S)
+                    refuses(machine, missed)
+                all_serve(cluster, HOST, AGAIN_S)
                 meanwhile.go_on(2, AGAIN_S)
         finally:
             for machine in minority:
                 machine.heal()
-        whole_again(cluster)
+        whole_again(cluster, AGAIN_S)
         before.go_on(2, AGAIN_S)
     before.check()
     meanwhile.check()
