@@ -2,9 +2,6 @@
 
 #include <arpa/inet.h>
 
-#define TOML_EXCEPTIONS 0
-// As in manifest_toml.cc.
-#define TOML_ASSERT(expression) static_cast<void>(0)
 #include <charconv>
 #include <format>
 #include <fstream>
@@ -12,9 +9,8 @@
 #include <map>
 #include <sstream>
 
-#include <toml++/toml.hpp>
-
 #include "model/names.h"
+#include "model/toml.h"
 
 namespace ployz {
 namespace {

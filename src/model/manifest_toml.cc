@@ -1,14 +1,8 @@
-// toml++ is header-only and slow to compile: seen here, and by no other part of the manifest.
-// Every file that includes it must set the same TOML_ macros, or the linker mixes two variants.
 #include <algorithm>
 #include <format>
 
-#define TOML_EXCEPTIONS 0
-// Its parser asserts before it checks: `[[;` would abort instead of being refused (fuzz_manifest).
-#define TOML_ASSERT(expression) static_cast<void>(0)
-#include <toml++/toml.h>
-
 #include "model/manifest_node.h"
+#include "model/toml.h"
 
 namespace ployz {
 namespace {
