@@ -65,10 +65,12 @@ def host(cluster):
 
 @pytest.fixture(autouse=True)
 def clean(request):
-    """After each test nothing of it remains, which is itself an assertion on `namespace rm`."""
+    """After each test the store has whatever was acknowledged in it, and nothing else of it remains, which
+    is itself an assertion on `namespace rm`."""
     # Tests of a cluster have machines of their own; the one of the others is not started for them.
     lab = request.getfixturevalue("cluster" if "cluster" in request.fixturenames else "lab")
     yield
+    lab.acknowledged.check(lab)
     # What a module shares among its tests, it removes itself.
     kept = getattr(request.module, "KEPT", ())
     used = [n["namespace"] for n in lab.must("namespace", "ls").json["namespaces"]]

@@ -14,6 +14,7 @@ import time
 import urllib.error
 import urllib.request
 
+from acknowledged import Acknowledged
 from data import POOL, DataWords
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -268,11 +269,14 @@ class Lab(DataWords, Container):
         for key in [k for k in self.env if k.startswith("PLOYZ_") and k != "PLOYZ_MACHINE_IMAGE"]:
             del self.env[key]
         self.image = self.env.get("PLOYZ_MACHINE_IMAGE", "ployz/machine:latest")
+        self.acknowledged = Acknowledged()
 
     # -- ployzctl ---------------------------------------------------------------------------
     def ctl(self, *args, stdin=None):
         """Runs ployzctl --json; never raises for a refusal: tests look at code and error."""
-        return Answer(run(PLOYZCTL, "--json", *args, check=False, stdin=stdin, env=self.env))
+        answer = Answer(run(PLOYZCTL, "--json", *args, check=False, stdin=stdin, env=self.env))
+        self.acknowledged.note(answer)
+        return answer
 
     def must(self, *args, stdin=None):
         answer = self.ctl(*args, stdin=stdin)
