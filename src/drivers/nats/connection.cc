@@ -98,7 +98,6 @@ struct NatsConnection::Impl {
   Clock::time_point lost_at = Clock::now();
   Error last_error{Code::unavailable, Effect::none, "not yet connected to the NATS server", {}, {}};
   std::optional<Clock::time_point> store_away_since;  // nobody has answered for it since
-  std::optional<std::chrono::milliseconds> pace;      // of the store's answers
   bool stopping = false;
 
   std::mutex routes_mutex;  // taken before `mutex`
@@ -122,7 +121,6 @@ struct NatsConnection::Impl {
                                 bool& repeated);
   // Told of every answer about the store; true: it may be there again in a moment.
   bool may_be_reloading(bool nobody_answered);
-  void note_pace(Clock::duration took);
   Result<NatsSession> current(Clock::time_point deadline);
   Result<std::unique_ptr<Subscription>> add_route(const std::string& subject,
                                                   MessageHandler handler);
@@ -163,14 +161,6 @@ bool NatsConnection::Impl::may_be_reloading(bool nobody_answered) {
   const auto now = Clock::now();
   if (!store_away_since) store_away_since = now;
   return now - *store_away_since + kStoreRetry < kStoreReload;
-}
-
-// The slowest of the last few.
-void NatsConnection::Impl::note_pace(Clock::duration took) {
-  constexpr int kForgets = 8;
-  const auto now = std::chrono::ceil<std::chrono::milliseconds>(took);
-  const std::lock_guard lock(mutex);
-  pace = pace ? std::max(now, *pace - *pace / kForgets) : now;
 }
 
 void NatsConnection::Impl::refused(std::string_view text) {
@@ -353,7 +343,6 @@ Result<NatsMessage> NatsConnection::Impl::ask_store(const NatsRequest& request,
   const bool repeatable = may_repeat(request.subject);
   PendingRequests::Batch batch(pending, 1, knows_no_leader);
   send(batch, 0, request, deadline);
-  bool sent_once = true;
   while (true) {
     const auto again = repeatable ? std::min(Clock::now() + kStoreSilence, deadline) : deadline;
     const Heard heard = batch.wait_heard(0, again);
@@ -364,10 +353,8 @@ Result<NatsMessage> NatsConnection::Impl::ask_store(const NatsRequest& request,
       repeated |= is_write(request.subject);
       return fail(no_leader(request.subject));
     }
-    if (heard == Heard::settled && sent_once) note_pace(Clock::now() - began);
     if (heard == Heard::settled || again >= deadline) break;
     repeated = true;
-    sent_once = false;
     send(batch, 0, request, deadline);
   }
   const auto limit = std::chrono::round<std::chrono::milliseconds>(deadline - began);
@@ -431,11 +418,6 @@ std::unique_ptr<Subscription> NatsConnection::on_connect(std::function<void()> h
     const std::lock_guard guard(impl->routes_mutex);
     impl->listeners.erase(id);
   });
-}
-
-std::optional<std::chrono::milliseconds> NatsConnection::pace() const {
-  const std::lock_guard lock(impl_->mutex);
-  return impl_->pace;
 }
 
 std::string NatsConnection::new_inbox() {

@@ -85,9 +85,6 @@ class NatsConnection {
   // Called after every connect, from the next on, when all subscriptions are in place again.
   [[nodiscard]] std::unique_ptr<Subscription> on_connect(std::function<void()> handler);
 
-  // How long the store took lately to answer what was asked once; nullopt: it has not yet.
-  [[nodiscard]] std::optional<std::chrono::milliseconds> pace() const;
-
   // A subject nobody else knows, below this user's inbox prefix.
   [[nodiscard]] std::string new_inbox();
   // Its `urls` are the first ones.

@@ -22,13 +22,10 @@ constexpr milliseconds kSilence{3500};
 constexpr milliseconds kInactive{5000};
 // Where a store of several machines has a consumer is drawn among those that hold the store, and a
 // machine that vanished counts for minutes (nats-server's createGroupForConsumer and nodeInfo.offline;
-// measured: of three with one cut off, every third consumer never answered). So when there is no answer
-// in several times what the store takes as a rule, another consumer is made; one that nobody reads ends
-// by itself.
-constexpr int kPaces = 4;
-constexpr milliseconds kQuickCreation{250};
-constexpr milliseconds kUsualCreation{500};  // of a store that was not asked yet
-constexpr milliseconds kSlowCreation{1500};
+// measured: of three with one cut off, every third consumer never answered). So after this long without
+// an answer another consumer is made; one that nobody reads ends by itself.
+constexpr milliseconds kFirstCreation{500};
+constexpr milliseconds kCreation{1000};
 // A reading of the present begins with its first message, or with the word that there is none. When
 // that does not come, a reload of the server took the consumer's way to us (connection.cc); so a new
 // consumer is made, with double the patience each time.
@@ -71,13 +68,12 @@ class Feed {
   // Makes a new consumer; the reading continues after what was delivered. `limit`: of all tries.
   Status start(milliseconds limit) {
     const auto until = Clock::now() + limit;
-    const auto pace = connection_.pace();
-    const milliseconds silence =
-        pace ? std::clamp(kPaces * *pace, kQuickCreation, kSlowCreation) : kUsualCreation;
+    milliseconds silence = kFirstCreation;
     while (true) {
       const auto left = std::chrono::ceil<milliseconds>(until - Clock::now());
       Status started = create({left, silence});
       if (started || started.error().code != Code::timeout || left <= silence) return started;
+      silence = kCreation;
     }
   }
 
