@@ -3,7 +3,6 @@
 #include <format>
 
 #include "base/join.h"
-
 #include "mesh/store_transfer.h"
 
 namespace ployz {

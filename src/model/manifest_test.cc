@@ -17,7 +17,6 @@ TEST(Manifest, Example) {
   std::puts(to_json(*m).dump(1).c_str());
 }
 
-// toml++ asserts that a key begins here (found by fuzz_manifest).
 // Undefined in toml++ itself (model/toml.h): only a sanitizer tells.
 TEST(Manifest, WhatIsNotAsciiOutsideQuotesIsRefused) {
   for (const auto* text : {"a\xCD\x8F", "é = 1", "a = [\"shop\"ü]", "a = 2{\"b\"[\"shop\xC8\x9A:2\"}]"}) {
@@ -25,6 +24,7 @@ TEST(Manifest, WhatIsNotAsciiOutsideQuotesIsRefused) {
   }
 }
 
+// toml++ asserts that a key begins here (found by fuzz_manifest).
 TEST(Manifest, AHeaderThatNamesNoTableIsRefused) {
   for (const auto* text : {"[;]", "[[;x]]", "[[\nname = 1", "[ =", "a = 1\n[{}]"}) {
     const auto manifest = parse_manifest(text, "shop.toml");

@@ -14,18 +14,6 @@ AGAIN_S = 90  # elections, sessions of WireGuard and leaf nodes, on a busy compu
 KEPT = ("split",)
 
 
-def cut(cluster, victim):
-    victim.cut(*others_than(cluster, victim))
-
-
-def deaf(cluster, victim):
-    victim.deaf(*others_than(cluster, victim))
-
-
-def mute(cluster, victim):
-    victim.mute(*others_than(cluster, victim))
-
-
 def others_than(cluster, victim):
     return [machine for machine in cluster.all() if machine.name != victim.name]
 
@@ -42,12 +30,12 @@ def split(cluster):
     store_as_known(cluster)
 
 
-@pytest.mark.parametrize("sever,number", [(cut, 1), (deaf, 2), (mute, 3)])
-def test_one_of_three_is_alone(split, sever, number):
+@pytest.mark.parametrize("how,number", [("cut", 1), ("deaf", 2), ("mute", 3)])
+def test_one_of_three_is_alone(split, how, number):
     victim = split.machine(number)
     majority = others_than(split, victim)
     with Writer(split, majority[0], "before") as before:
-        sever(split, victim)
+        getattr(victim, how)(*majority)
         try:
             # What waited for the victim's word when it was cut off has its namespace wait for it.
             with Writer(split, majority[0], "meanwhile", AGAIN_S) as meanwhile:
@@ -68,7 +56,7 @@ def test_a_line_that_comes_and_goes(split):
     with Writer(split, victim, "flapping") as writer:
         for _ in range(4):
             before = len(writer.refused)
-            cut(split, victim)
+            victim.cut(*others_than(split, victim))
             try:
                 split.wait(lambda: len(writer.refused) > before, "a refusal", AGAIN_S)
             finally:

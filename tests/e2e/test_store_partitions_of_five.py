@@ -9,8 +9,6 @@ from store_moves import (IMAGE, Writer, all_serve, holders, names, promote, refu
 
 HOST = "five.example.com"
 AGAIN_S = 120
-# What a machine does to what comes from the others, and goes to them.
-CUT, DEAF = "cut", "deaf"
 KEPT = ("five",)
 
 
@@ -28,11 +26,11 @@ def cluster():
 
 
 @pytest.mark.parametrize("store,lost,how", [
-    ((1, 3, 4), (1, 2), CUT),  # through the store, the founder with the fewer holders
-    ((1, 3, 4), (1,), CUT),    # the founder alone
-    ((1, 3, 4), (1, 2), DEAF),
-    ((1, 2, 3, 4, 5), (1, 2), CUT),
-    ((1, 2, 3, 4, 5), (4, 5), DEAF)])
+    ((1, 3, 4), (1, 2), "cut"),  # through the store, the founder with the fewer holders
+    ((1, 3, 4), (1,), "cut"),    # the founder alone
+    ((1, 3, 4), (1, 2), "deaf"),
+    ((1, 2, 3, 4, 5), (1, 2), "cut"),
+    ((1, 2, 3, 4, 5), (4, 5), "deaf")])
 def test_a_split(cluster, store, lost, how):
     stores = [cluster.machine(number) for number in store]
     if holders(cluster) != names(*stores):
