@@ -73,8 +73,8 @@ constexpr auto kStoreRetry = std::chrono::milliseconds(50);
 // A server that takes a configuration over forgets which answers it owes: what was asked in that
 // moment is never answered (measured through a leaf: 18 of 400 commands waited in vain when there
 // were 18 reloads a second; 3 of some 2,000 when they were asked once more). So it is asked again
-// after every such silence. Not sooner: what a slow line answers late is not asked twice as a rule.
-constexpr auto kStoreSilence = std::chrono::milliseconds(1000);
+// after every silence of RequestPatience. Not sooner than a second as a rule: what a slow line answers
+// late is not asked twice.
 
 // A holder of the store that knows no leader is heard before the leader is, above all on its own machine
 // (answers.h). So the leader has a moment to answer as well: a slow line's answer is to be had by then,
@@ -117,13 +117,13 @@ struct NatsConnection::Impl {
   void send(PendingRequests::Batch& batch, size_t index, const NatsRequest& request,
             Clock::time_point deadline);
   // One question, asked again as long as nothing is heard; `repeated` when it was.
-  Result<NatsMessage> ask_store(const NatsRequest& request, Clock::time_point deadline,
-                                bool& repeated);
+  Result<NatsMessage> ask_store(NatsRequest request, const RequestPatience& patience,
+                                Clock::time_point deadline, bool& repeated);
   // Told of every answer about the store; true: it may be there again in a moment.
   bool may_be_reloading(bool nobody_answered);
   Result<NatsSession> current(Clock::time_point deadline);
   Result<std::unique_ptr<Subscription>> add_route(const std::string& subject,
-                                                  MessageHandler handler);
+                                                  MessageHandler handler, bool confirmed);
 
   static void closed(natsConnection*, void* closure) {
     auto& self = *static_cast<Impl*>(closure);
@@ -247,7 +247,8 @@ Result<NatsSession> NatsConnection::Impl::current(Clock::time_point deadline) {
 }
 
 Result<std::unique_ptr<Subscription>> NatsConnection::Impl::add_route(const std::string& subject,
-                                                                      MessageHandler handler) {
+                                                                      MessageHandler handler,
+                                                                      bool confirmed) {
   auto route = std::make_shared<Channel>(subject, std::move(handler));
   const std::lock_guard routes_lock(routes_mutex);
   NatsSession now;
@@ -255,7 +256,7 @@ Result<std::unique_ptr<Subscription>> NatsConnection::Impl::add_route(const std:
     const std::lock_guard lock(mutex);
     now = session;
   }
-  if (now && attach(now, route)) {
+  if (now && attach(now, route) && confirmed) {
     (void)natsConnection_FlushTimeout(now.get(), kFlushTimeoutMs);
     const std::string text = last_error_text(now.get());
     if (text.contains("Subscription") && names_subject(text, subject)) return fail(denied(text));
@@ -285,7 +286,7 @@ Result<std::unique_ptr<NatsConnection>> NatsConnection::open(NatsConfig config) 
   impl->replies = TRY(impl->add_route(impl->inbox + ".r.*", [raw, prefix](NatsMessage message) {
     const uint64_t token = std::strtoull(message.subject.c_str() + prefix, nullptr, 10);
     raw->pending.complete(token, std::move(message));
-  }));
+  }, true));
   impl->keeper = std::jthread([raw] { raw->keep_connected(); });
   return std::unique_ptr<NatsConnection>(new NatsConnection(std::move(impl)));
 }
@@ -336,7 +337,8 @@ void NatsConnection::Impl::send(PendingRequests::Batch& batch, size_t index,
   if (!sent) batch.settle(index, std::unexpected(sent.error()));
 }
 
-Result<NatsMessage> NatsConnection::Impl::ask_store(const NatsRequest& request,
+Result<NatsMessage> NatsConnection::Impl::ask_store(NatsRequest request,
+                                                    const RequestPatience& patience,
                                                     Clock::time_point deadline, bool& repeated) {
   using Heard = PendingRequests::Batch::Heard;
   const auto began = Clock::now();
@@ -344,7 +346,7 @@ Result<NatsMessage> NatsConnection::Impl::ask_store(const NatsRequest& request,
   PendingRequests::Batch batch(pending, 1, knows_no_leader);
   send(batch, 0, request, deadline);
   while (true) {
-    const auto again = repeatable ? std::min(Clock::now() + kStoreSilence, deadline) : deadline;
+    const auto again = repeatable ? std::min(Clock::now() + patience.silence, deadline) : deadline;
     const Heard heard = batch.wait_heard(0, again);
     if (heard == Heard::passed) {
       const auto moment = repeatable ? kLeaderAnswer : kLeaderChange;
@@ -355,21 +357,22 @@ Result<NatsMessage> NatsConnection::Impl::ask_store(const NatsRequest& request,
     }
     if (heard == Heard::settled || again >= deadline) break;
     repeated = true;
+    if (patience.again) request = patience.again();
     send(batch, 0, request, deadline);
   }
   const auto limit = std::chrono::round<std::chrono::milliseconds>(deadline - began);
   return understood(std::move(batch.wait(deadline, no_answer(limit)).front()), request.subject);
 }
 
-Result<NatsMessage> NatsConnection::request(const NatsRequest& request, RequestPatience patience) {
+Result<NatsMessage> NatsConnection::request(const NatsRequest& request,
+                                            const RequestPatience& patience) {
   const auto limit = patience.limit.value_or(impl_->config.request_timeout);
   if (!asks_store(request.subject))
     return std::move(request_all(std::span(&request, 1), limit).front());
   const auto deadline = Clock::now() + limit;
   bool repeated = false;
   while (true) {
-    const auto heard_by = Clock::now() + patience.silence.value_or(limit);
-    auto reply = impl_->ask_store(request, std::min(deadline, heard_by), repeated);
+    auto reply = impl_->ask_store(request, patience, deadline, repeated);
     const bool nobody = !reply && reply.error().code == Code::unavailable &&
                         reply.error().effect == Effect::none && connected();
     if (impl_->may_be_reloading(nobody) && Clock::now() + kStoreRetry <= deadline) {
@@ -404,8 +407,9 @@ Status NatsConnection::publish(const NatsRequest& message) {
 }
 
 Result<std::unique_ptr<Subscription>> NatsConnection::subscribe(const std::string& subject,
-                                                                MessageHandler handler) {
-  return impl_->add_route(subject, std::move(handler));
+                                                                MessageHandler handler,
+                                                                bool confirmed) {
+  return impl_->add_route(subject, std::move(handler), confirmed);
 }
 
 std::unique_ptr<Subscription> NatsConnection::on_connect(std::function<void()> handler) {

@@ -47,10 +47,12 @@ struct NatsConfig {
 };
 inline constexpr std::chrono::milliseconds kMaxReconnectWait{1000};
 
-// How long a request waits: a store that has no server or no leader at the moment is waited for as well.
+// How a request to the store waits for its answer. A store that has no server or no leader at the moment
+// is waited for as well; what may be repeated is, and the first answer counts, to whichever of them.
 struct RequestPatience {
-  std::optional<std::chrono::milliseconds> limit;    // of all
-  std::optional<std::chrono::milliseconds> silence;  // `timeout` when nothing is heard for as long
+  std::optional<std::chrono::milliseconds> limit;  // of all; nullopt: the configuration's
+  std::chrono::milliseconds silence{1000};         // after which it is asked again
+  std::function<NatsRequest()> again;              // what is asked then; none: the same
 };
 
 class NatsConnection {
@@ -69,8 +71,9 @@ class NatsConnection {
   // there. For a store that has moved: users and keys are the same. `invalid`: one does not parse.
   [[nodiscard]] Status move(std::vector<std::string> urls);
 
-  // Request and reply. The default limit is the configuration's.
-  [[nodiscard]] Result<NatsMessage> request(const NatsRequest& request, RequestPatience patience = {});
+  // Request and reply.
+  [[nodiscard]] Result<NatsMessage> request(const NatsRequest& request,
+                                            const RequestPatience& patience = {});
   // All are sent, then all replies are gathered, in the order of the requests.
   [[nodiscard]] std::vector<Result<NatsMessage>> request_all(std::span<const NatsRequest> requests,
                                                              std::chrono::milliseconds timeout);
@@ -79,9 +82,11 @@ class NatsConnection {
 
   using MessageHandler = std::function<void(NatsMessage)>;
   // Lasts over reconnects (messages of the gap are lost). `denied` when the server refuses it now;
-  // a server that is away is not an error. The handler must not block for long.
+  // a server that is away is not an error. The handler must not block for long. Not `confirmed`: returns
+  // at once, and a refusal is not noticed.
   [[nodiscard]] Result<std::unique_ptr<Subscription>> subscribe(const std::string& subject,
-                                                                MessageHandler handler);
+                                                                MessageHandler handler,
+                                                                bool confirmed = true);
   // Called after every connect, from the next on, when all subscriptions are in place again.
   [[nodiscard]] std::unique_ptr<Subscription> on_connect(std::function<void()> handler);
 

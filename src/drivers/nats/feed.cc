@@ -23,9 +23,9 @@ constexpr milliseconds kInactive{5000};
 // Where a store of several machines has a consumer is drawn among those that hold the store, and a
 // machine that vanished counts for minutes (nats-server's createGroupForConsumer and nodeInfo.offline;
 // measured: of three with one cut off, every third consumer never answered). So after this long without
-// an answer another consumer is made; one that nobody reads ends by itself.
-constexpr milliseconds kFirstCreation{500};
-constexpr milliseconds kCreation{1000};
+// an answer another one is made as well, and the first that answers is read; what nobody reads ends by
+// itself.
+constexpr milliseconds kCreation{400};
 // A reading of the present begins with its first message, or with the word that there is none. When
 // that does not come, a reload of the server took the consumer's way to us (connection.cc); so a new
 // consumer is made, with double the patience each time.
@@ -65,16 +65,27 @@ class Feed {
   Feed(NatsConnection& connection, FeedSource source, FeedHandlers handlers)
       : connection_(connection), source_(std::move(source)), handlers_(std::move(handlers)) {}
 
-  // Makes a new consumer; the reading continues after what was delivered. `limit`: of all tries.
-  Status start(milliseconds limit) {
-    const auto until = Clock::now() + limit;
-    milliseconds silence = kFirstCreation;
-    while (true) {
-      const auto left = std::chrono::ceil<milliseconds>(until - Clock::now());
-      Status started = create({left, silence});
-      if (started || started.error().code != Code::timeout || left <= silence) return started;
-      silence = kCreation;
-    }
+  // Makes a new consumer; the reading continues after what was delivered.
+  Status start() {
+    consumer_sequence_ = 0;
+    take(nullptr);
+    std::vector<std::unique_ptr<Consumer>> made;
+    made.push_back(TRY(prepare(true)));
+    const auto another = [&]() -> NatsRequest {
+      // Whether it may be listened to was said of the first.
+      if (auto more = prepare(false)) made.push_back(std::move(*more));
+      return creation_of(*made.back());
+    };
+    const NatsRequest first = creation_of(*made.back());
+    const Json answer = TRY(jetstream::ask(connection_, first, {{}, kCreation, another}));
+    const std::string name = TRY(get_string(answer, "name"));
+    const auto answered = std::ranges::find(made, name, [](const auto& each) { return each->name; });
+    if (answered == made.end()) return fail(Code::corrupt, "another consumer than those asked for: " + name);
+    const auto delivered = get_object(answer, "delivered");
+    const uint64_t begun = delivered ? get_uint_or(*delivered, "consumer_seq", 0).value_or(0) : 0;
+    nothing_there_ = get_uint_or(answer, "num_pending", 1).value_or(1) + begun == 0;
+    take(std::move(*answered));
+    return {};
   }
 
   // Handles one message. False: the consumer is lost, or `interrupt` was called.
@@ -83,7 +94,7 @@ class Feed {
       caught_up();
       return true;
     }
-    const auto message = mailbox_.take(patience);
+    const auto message = consumer_->mailbox.take(patience);
     if (!message) return false;
     if (!message->header("Status").empty()) return on_protocol(*message);
     const auto delivery = jetstream::parse_delivery(message->reply);
@@ -98,25 +109,42 @@ class Feed {
     return true;
   }
 
-  void interrupt() { mailbox_.interrupt(); }
+  void interrupt() {
+    const std::lock_guard lock(mutex_);
+    if (consumer_) consumer_->mailbox.interrupt();
+  }
   [[nodiscard]] bool is_caught_up() const { return caught_up_; }
 
  private:
-  Status create(RequestPatience patience) {
-    subscription_.reset();
-    mailbox_.clear();
-    consumer_sequence_ = 0;
-    const std::string inbox = connection_.new_inbox();
-    subscription_ = TRY(connection_.subscribe(
-        inbox, [this](NatsMessage message) { mailbox_.put(std::move(message)); }));
-    std::string name = inbox;  // unique, and says whose it is
-    std::ranges::replace(name, '.', '_');
-    const Json answer = TRY(jetstream::api(connection_, consumer_call(source_, name),
-                                           consumer_request(source_, name, inbox), patience));
-    const auto delivered = get_object(answer, "delivered");
-    const uint64_t begun = delivered ? get_uint_or(*delivered, "consumer_seq", 0).value_or(0) : 0;
-    nothing_there_ = get_uint_or(answer, "num_pending", 1).value_or(1) + begun == 0;
-    return {};
+  // One that was asked for, and where its messages come.
+  struct Consumer {
+    std::string name;
+    std::string inbox;
+    Mailbox mailbox;
+    std::unique_ptr<Subscription> subscription;  // after the mailbox: it writes there
+  };
+
+  Result<std::unique_ptr<Consumer>> prepare(bool confirmed) {
+    auto consumer = std::make_unique<Consumer>();
+    consumer->inbox = connection_.new_inbox();
+    consumer->name = consumer->inbox;  // unique, and says whose it is
+    std::ranges::replace(consumer->name, '.', '_');
+    Mailbox& mailbox = consumer->mailbox;
+    consumer->subscription = TRY(connection_.subscribe(
+        consumer->inbox, [&mailbox](NatsMessage message) { mailbox.put(std::move(message)); },
+        confirmed));
+    return consumer;
+  }
+
+  NatsRequest creation_of(const Consumer& consumer) const {
+    return {jetstream::api_subject(connection_, consumer_call(source_, consumer.name)),
+            to_text(consumer_request(source_, consumer.name, consumer.inbox)), {}};
+  }
+
+  void take(std::unique_ptr<Consumer> consumer) {
+    std::unique_ptr<Consumer> former;  // ends without the lock: its handler may be running
+    const std::lock_guard lock(mutex_);
+    former = std::exchange(consumer_, std::move(consumer));
   }
 
   void caught_up() {
@@ -147,19 +175,18 @@ class Feed {
   NatsConnection& connection_;
   FeedSource source_;
   FeedHandlers handlers_;
-  Mailbox mailbox_;
   uint64_t consumer_sequence_ = 0;
   uint64_t last_sequence_ = 0;
   bool nothing_there_ = false;  // as the new consumer said; told by the next step
   bool caught_up_ = false;
-  std::unique_ptr<Subscription> subscription_;  // after the mailbox: it writes there
+  std::mutex mutex_;
+  std::unique_ptr<Consumer> consumer_;  // replaced on the reading thread, with the mutex held
 };
 
 class Follower : public Subscription {
  public:
   Follower(NatsConnection& connection, FeedSource source, FeedHandlers handlers)
-      : limit_(connection.config().request_timeout),
-        feed_(connection, std::move(source), std::move(handlers)) {
+      : feed_(connection, std::move(source), std::move(handlers)) {
     on_connect_ = connection.on_connect([this] { feed_.interrupt(); });
   }
 
@@ -173,7 +200,7 @@ class Follower : public Subscription {
   }
 
   Status start() {
-    Status first = feed_.start(limit_);
+    Status first = feed_.start();
     if (!first && (first.error().code == Code::denied || first.error().code == Code::invalid)) {
       return first;
     }
@@ -188,7 +215,7 @@ class Follower : public Subscription {
     while (!stop.stop_requested()) {
       while (started && !stop.stop_requested() && feed_.step(kSilence)) wait = kFirstRetry;
       if (stop.stop_requested()) return;
-      started = feed_.start(limit_).has_value();
+      started = feed_.start().has_value();
       if (started) continue;
       std::unique_lock lock(mutex_);
       wake_.wait_for(lock, stop, wait, [] { return false; });
@@ -196,7 +223,6 @@ class Follower : public Subscription {
     }
   }
 
-  const milliseconds limit_;
   Feed feed_;
   std::unique_ptr<Subscription> on_connect_;
   std::mutex mutex_;
@@ -219,7 +245,7 @@ Status read_feed(NatsConnection& connection, FeedSource source,
   const milliseconds limit = connection.config().request_timeout;
   auto give_up = Clock::now() + limit;
   for (milliseconds patience = kFirstPatience;; patience = std::min(2 * patience, limit)) {
-    if (Status started = feed.start(limit); !started) {
+    if (Status started = feed.start(); !started) {
       Error error = std::move(started).error();
       error.effect = Effect::none;  // a consumer that may be left expires by itself
       return fail(std::move(error));

@@ -134,12 +134,16 @@ std::string_view Message::header(std::string_view key) const {
 }
 
 Result<Json> api(NatsConnection& connection, std::string_view call, const Json& request,
-                 RequestPatience patience) {
+                 const RequestPatience& patience) {
   return api_of(connection, connection.config().domain, call, request, patience);
 }
 
+std::string api_subject(const NatsConnection& connection, std::string_view call) {
+  return std::format("$JS.{}.API.{}", connection.config().domain, call);
+}
+
 Result<Json> api_of(NatsConnection& connection, std::string_view domain, std::string_view call,
-                    const Json& request, RequestPatience patience) {
+                    const Json& request, const RequestPatience& patience) {
   const std::string subject = std::format("$JS.{}.API.{}", domain, call);
   auto reply = connection.request({subject, request.is_null() ? "" : to_text(request), {}}, patience);
   if (!reply) return fail(std::move(reply).error());
@@ -153,10 +157,19 @@ uint64_t err_code(const Error& error) {
   return 0;
 }
 
-Result<Json> publish(NatsConnection& connection, const NatsRequest& message) {
-  const auto reply = connection.request(message);
+Result<Json> ask(NatsConnection& connection, const NatsRequest& request,
+                 const RequestPatience& patience) {
+  constexpr std::string_view kCalls = ".API.";
+  const auto reply = connection.request(request, patience);
   if (!reply) return fail(reply.error());
-  return parse_answer(*reply, message.subject);
+  const size_t calls = request.subject.find(kCalls);
+  return parse_answer(*reply, calls == std::string::npos
+                                  ? std::string_view(request.subject)
+                                  : std::string_view(request.subject).substr(calls + kCalls.size()));
+}
+
+Result<Json> publish(NatsConnection& connection, const NatsRequest& message) {
+  return ask(connection, message, {});
 }
 
 namespace {

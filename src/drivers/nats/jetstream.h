@@ -33,11 +33,15 @@ struct Message {
 // One call of the JetStream API: "STREAM.INFO.COMMITS". The answer without its error; an error has
 // effect none, except a timeout, or a change that a leader may have heard of.
 [[nodiscard]] Result<Json> api(NatsConnection& connection, std::string_view call,
-                               const Json& request, RequestPatience patience = {});
+                               const Json& request, const RequestPatience& patience = {});
+// Of a request that is written already.
+[[nodiscard]] Result<Json> ask(NatsConnection& connection, const NatsRequest& request,
+                               const RequestPatience& patience);
+[[nodiscard]] std::string api_subject(const NatsConnection& connection, std::string_view call);
 // The same of another JetStream domain than the connection's.
 [[nodiscard]] Result<Json> api_of(NatsConnection& connection, std::string_view domain,
                                   std::string_view call, const Json& request,
-                                  RequestPatience patience = {});
+                                  const RequestPatience& patience = {});
 // The server's error code, 0 when the error is not the server's.
 [[nodiscard]] uint64_t err_code(const Error& error);
 
