@@ -187,6 +187,8 @@ Status StoreHost::form(const StoreCall& call) {
   const auto to = TRY(connect_next(call));
   const int replicas = static_cast<int>(call.next.members.size());
   return eventually(kStoreForming, [&]() -> Status {
+    // It may have been discarded meanwhile, and this connection finds whatever is started there next.
+    if (!is_prepared(call)) return fail(Code::precondition, "that server was discarded");
     TRY(ensure_epoch_stream(*to, replicas));
     return check_settled(*to, std::string(kEpochStream));
   });

@@ -107,22 +107,35 @@ const MachineId& StoreTransfer::first_of(const Work& work) {
   return stays == members.end() ? members.front().machine : stays->machine;
 }
 
-Status StoreTransfer::prepare(Work& work) {
+Status StoreTransfer::start_servers(Work& work) {
   note(work, Phase::apply, std::format("starting {} servers of epoch {}",
                                        work.call.next.members.size(), work.call.next.epoch));
   StoreCall call = work.call;
   call.secret = secret_of(ports_.entropy);
   Status prepared = ask_all(call.next.members, kStorePrepare, to_json(call));
-  if (prepared) {
-    note(work, Phase::apply, "waiting until it can be copied to");
-    return asked(ask(first_of(work), kStoreForm, to_json(work.call), kStoreForming + kStoreStep));
-  }
+  if (prepared) return {};
   Error error = std::move(prepared).error();
   for (const Context& entry : error.context) {
     if (entry.key != "machine") continue;
     return fail(std::move(error).at("machine " + name_of(work.roster, MachineId(entry.value))));
   }
   return fail(std::move(error));
+}
+
+// Servers that start at the same moment may never become one store (kStoreStarts): then others are
+// started in their place.
+Status StoreTransfer::prepare(Work& work, const std::stop_token& cancel) {
+  for (int starts = 1;; ++starts) {
+    TRY(start_servers(work));
+    note(work, Phase::apply, "waiting until it can be copied to");
+    const Status formed =
+        asked(ask(first_of(work), kStoreForm, to_json(work.call), kStoreForming));
+    const bool apart = !formed && (formed.error().code == Code::unavailable ||
+                                   formed.error().code == Code::timeout);
+    if (!apart || starts == kStoreStarts || cancel.stop_requested()) return formed;
+    note(work, Phase::apply, "they are not one store: " + formed.error().line());
+    discard(work);
+  }
 }
 
 Status StoreTransfer::copy(Work& work) {
@@ -156,7 +169,7 @@ Status StoreTransfer::check_not_settled(const Work& work) {
 }
 
 Status StoreTransfer::before_commit(Work& work, const std::stop_token& cancel) {
-  TRY(prepare(work));
+  TRY(prepare(work, cancel));
   if (cancel.stop_requested()) return fail(Code::canceled, "canceled");
   TRY(copy(work));
   if (cancel.stop_requested()) return fail(Code::canceled, "canceled");

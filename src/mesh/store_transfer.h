@@ -72,7 +72,8 @@ class StoreTransfer {
   [[nodiscard]] Status end(Operation& operation, Journal& journal, bool committed);
   [[nodiscard]] Status before_commit(Work& work, const std::stop_token& cancel);
   [[nodiscard]] static const MachineId& first_of(const Work& work);
-  [[nodiscard]] Status prepare(Work& work);
+  [[nodiscard]] Status start_servers(Work& work);
+  [[nodiscard]] Status prepare(Work& work, const std::stop_token& cancel);
   [[nodiscard]] Status copy(Work& work);
   [[nodiscard]] Status check_not_settled(const Work& work);
   // Whether this operation made that epoch; if it is not decided, it will not.

@@ -122,6 +122,7 @@ TEST_F(StoreTransferTest, WhateverFailsBeforeTheCommitIsGivenUp) {
     machines_.log.clear();
     machines_.decided = TransferState::begun;
     machines_.fails[part] = {away()};
+    if (part == "store_form 2") machines_.fails[part].resize(kStoreStarts, away());
     const auto done = to_m2();
     ASSERT_FALSE(done) << part;
     EXPECT_EQ(done.error().code, Code::unavailable);
@@ -132,6 +133,23 @@ TEST_F(StoreTransferTest, WhateverFailsBeforeTheCommitIsGivenUp) {
   machines_.fails["store_prepare 2"] = {away()};
   const auto done = to_m2();
   EXPECT_TRUE(done.error().line().contains("machine m2")) << done.error().line();
+}
+
+// Servers that start together may never find each other; others that start in their place do.
+TEST_F(StoreTransferTest, ServersThatAreNotOneStoreAreStartedAgain) {
+  machines_.fails["store_form 2"] = {away(), away()};
+  const auto done = to_m2();
+  ASSERT_TRUE(done) << done.error().line();
+  EXPECT_EQ(machines_.log,
+            "prepare 2, form 2, discard 2, prepare 2, form 2, discard 2, prepare 2, form 2, "
+            "freeze 1, copy 2, commit 1");
+}
+
+TEST_F(StoreTransferTest, WhatCannotBeOneStoreIsNotStartedAgain) {
+  machines_.fails["store_form 2"] = {{Code::precondition, Effect::none, "no such server", "", {}}};
+  const auto done = to_m2();
+  ASSERT_FALSE(done);
+  EXPECT_EQ(machines_.log, "prepare 2, form 2, abort 1, discard 2");
 }
 
 // The answer was lost, not the decision: it is asked for again.
