@@ -49,6 +49,14 @@ class AdminLog final : public TransferLog {
   NatsConnection& admin_;
 };
 
+// A stream that is there already was restored by this machine's former daemon, perhaps in part.
+Status restore_once(NatsConnection& to, const StreamSnapshot& taken, int replicas) {
+  const Status restored = restore_stream(to, taken, replicas);
+  if (restored || restored.error().code != Code::exists) return restored;
+  return fail(Code::unavailable, "ployzd ended on the machine that copied the store",
+              "give the command again");
+}
+
 // Beside the configuration of a server that was prepared: the operation that it was started for.
 std::filesystem::path made_for_file(const Paths& paths, uint64_t epoch) {
   return paths.nats_config(epoch).string() + ".operation";
@@ -204,7 +212,7 @@ Result<CopiedStore> StoreHost::copy(const StoreCall& call) {
     const auto file = paths_.store_copies() / stream;
     const StreamSnapshot taken = TRY(take_snapshot(ports_.connection, stream, file));
     copied.bytes += std::filesystem::file_size(file, error);
-    TRY(restore_stream(*to, taken, replicas));
+    TRY(restore_once(*to, taken, replicas));
     TRY(eventually(kAgreed, [&] { return check_settled(*to, stream); }));
     std::filesystem::remove(file, error);
     // Whichever machine of either store reads may still be fetching what another one has.

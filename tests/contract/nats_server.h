@@ -108,6 +108,12 @@ class NatsServer {
     waitpid(pid_, nullptr, 0);
     pid_ = -1;
   }
+  // It ends, and what it held is gone.
+  void lose_store() {
+    kill();
+    std::error_code ignored;
+    std::filesystem::remove_all(directory_ + "/nats", ignored);
+  }
   // Returns when it has stopped; it neither answers nor closes connections.
   void freeze() const {
     ::kill(pid_, SIGSTOP);

@@ -8,6 +8,9 @@
 #include <vector>
 
 #include "contract/nats_server.h"
+#include "drivers/nats/stream_copy.h"
+#include "drivers/nats/streams.h"
+#include "mesh/store_calls.h"
 
 namespace ployz::contract {
 
@@ -26,7 +29,7 @@ class Store {
       server->config().cluster = cluster;
       server->write_config();
     }
-    for (const auto& server : servers_) server->start();
+    form();
   }
   NatsServer& first() { return *servers_.front(); }
   NatsServer& at(size_t index) { return *servers_.at(index); }
@@ -40,6 +43,26 @@ class Store {
   }
 
  private:
+  // As StoreTransfer does it: servers that start together may never be one store.
+  void form() {
+    for (int starts = 1;; ++starts) {
+      for (const auto& server : servers_) server->start();
+      if (machines() == 1 || is_formed()) return;
+      ASSERT_LT(starts, kStoreStarts) << log();
+      for (const auto& server : servers_) server->lose_store();
+    }
+  }
+  bool is_formed() {
+    const auto to = admin();
+    const auto until = std::chrono::steady_clock::now() + kStoreForming;
+    while (to && std::chrono::steady_clock::now() < until) {
+      if (ensure_epoch_stream(*to, machines()) && check_settled(*to, std::string(kEpochStream))) {
+        return true;
+      }
+    }
+    return false;
+  }
+
   std::vector<std::unique_ptr<NatsServer>> servers_;
 };
 
