@@ -2,7 +2,7 @@
 import json
 import time
 
-from lab import web
+from lab import COMMAND_LIMIT_S, web
 from store_moves import IMAGE, Writer, holders, names, promote
 
 
@@ -40,6 +40,37 @@ def test_the_store_moves_to_three_machines_and_back_under_writes_and_load(moving
         machine.kill("ployzd")
     for machine in cluster.all():
         cluster.wait(lambda: machine.ctl("doctor").code == 0, f"{machine.name} to be well")
+
+
+# Of the servers of a store of several machines, to each other; the two sets of servers alternate.
+ROUTES = "tcp dport 6222-6223 drop; tcp sport 6222-6223 drop"
+APART = f"""
+table inet ployz_test {{
+  chain routes_in {{ type filter hook input priority -300; {ROUTES}; }}
+  chain routes_out {{ type filter hook output priority -300; {ROUTES}; }}
+}}"""
+
+
+def test_servers_that_are_not_one_store_are_started_again(moving):
+    """As one that nobody hears although it hears the others, which happens to one store in forty."""
+    cluster = moving
+    first, second, third = cluster.all()
+    third.sh(f"nft -f - <<'END'{APART}\nEND")
+    try:
+        moving_to_three = cluster.start("machine", "storage", "promote", "--replicas", "3",
+                                        second.name, third.name)
+        told = []
+        for line in moving_to_three.stderr:
+            told.append(line)
+            if "not one store" in line:
+                break
+    finally:
+        third.sh("nft delete table inet ployz_test")
+    out, err = moving_to_three.communicate(timeout=COMMAND_LIMIT_S)
+    assert moving_to_three.returncode == 0, (told, out, err)
+    assert json.loads(out)["outcome"] == "committed", out
+    assert "not one store" in told[-1], told
+    assert holders(cluster) == names(first, second, third)
 
 
 READS = (("machine", "ls"), ("namespace", "ls"), ("ps",), ("log", "served"), ("op", "ls"),

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <format>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <thread>
+#include <vector>
 
 #include "base/check.h"
 #include "drivers/nats/mailbox.h"
