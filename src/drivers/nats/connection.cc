@@ -366,7 +366,7 @@ Result<NatsMessage> NatsConnection::Impl::ask_store(NatsRequest request,
 
 Result<NatsMessage> NatsConnection::request(const NatsRequest& request,
                                             const RequestPatience& patience) {
-  const auto limit = patience.limit.value_or(impl_->config.request_timeout);
+  const auto limit = impl_->config.request_timeout;
   if (!asks_store(request.subject))
     return std::move(request_all(std::span(&request, 1), limit).front());
   const auto deadline = Clock::now() + limit;

@@ -50,9 +50,8 @@ inline constexpr std::chrono::milliseconds kMaxReconnectWait{1000};
 // How a request to the store waits for its answer. A store that has no server or no leader at the moment
 // is waited for as well; what may be repeated is, and the first answer counts, to whichever of them.
 struct RequestPatience {
-  std::optional<std::chrono::milliseconds> limit;  // of all; nullopt: the configuration's
-  std::chrono::milliseconds silence{1000};         // after which it is asked again
-  std::function<NatsRequest()> again;              // what is asked then; none: the same
+  std::chrono::milliseconds silence{1000};  // after which it is asked again
+  std::function<NatsRequest()> again;       // what is asked then; none: the same
 };
 
 class NatsConnection {

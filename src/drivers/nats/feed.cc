@@ -79,7 +79,7 @@ class Feed {
       return creation_of(*made.back());
     };
     const NatsRequest first = creation_of(*made.back());
-    const Json answer = TRY(jetstream::ask(connection_, first, {{}, kCreation, another}));
+    const Json answer = TRY(jetstream::ask(connection_, first, {kCreation, another}));
     const std::string name = TRY(get_string(answer, "name"));
     const auto answered = std::ranges::find(made, name, [](const auto& each) { return each->name; });
     if (answered == made.end()) return fail(Code::corrupt, "another consumer than those asked for: " + name);
@@ -139,8 +139,8 @@ class Feed {
   }
 
   NatsRequest creation_of(const Consumer& consumer) const {
-    return {jetstream::api_subject(connection_, consumer_call(source_, consumer.name)),
-            to_text(consumer_request(source_, consumer.name, consumer.inbox)), {}};
+    return jetstream::api_request(connection_.config().domain, consumer_call(source_, consumer.name),
+                                  consumer_request(source_, consumer.name, consumer.inbox));
   }
 
   void take(std::unique_ptr<Consumer> consumer) {

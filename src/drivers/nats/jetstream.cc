@@ -133,21 +133,17 @@ std::string_view Message::header(std::string_view key) const {
   return {};
 }
 
-Result<Json> api(NatsConnection& connection, std::string_view call, const Json& request,
-                 const RequestPatience& patience) {
-  return api_of(connection, connection.config().domain, call, request, patience);
-}
-
-std::string api_subject(const NatsConnection& connection, std::string_view call) {
-  return std::format("$JS.{}.API.{}", connection.config().domain, call);
+NatsRequest api_request(std::string_view domain, std::string_view call, const Json& request) {
+  return {std::format("$JS.{}.API.{}", domain, call), request.is_null() ? "" : to_text(request), {}};
 }
 
 Result<Json> api_of(NatsConnection& connection, std::string_view domain, std::string_view call,
-                    const Json& request, const RequestPatience& patience) {
-  const std::string subject = std::format("$JS.{}.API.{}", domain, call);
-  auto reply = connection.request({subject, request.is_null() ? "" : to_text(request), {}}, patience);
-  if (!reply) return fail(std::move(reply).error());
-  return parse_answer(*reply, call);
+                    const Json& request) {
+  return ask(connection, api_request(domain, call, request));
+}
+
+Result<Json> api(NatsConnection& connection, std::string_view call, const Json& request) {
+  return api_of(connection, connection.config().domain, call, request);
 }
 
 uint64_t err_code(const Error& error) {
@@ -160,16 +156,13 @@ uint64_t err_code(const Error& error) {
 Result<Json> ask(NatsConnection& connection, const NatsRequest& request,
                  const RequestPatience& patience) {
   constexpr std::string_view kCalls = ".API.";
-  const auto reply = connection.request(request, patience);
-  if (!reply) return fail(reply.error());
-  const size_t calls = request.subject.find(kCalls);
-  return parse_answer(*reply, calls == std::string::npos
-                                  ? std::string_view(request.subject)
-                                  : std::string_view(request.subject).substr(calls + kCalls.size()));
-}
-
-Result<Json> publish(NatsConnection& connection, const NatsRequest& message) {
-  return ask(connection, message, {});
+  auto reply = connection.request(request, patience);
+  if (!reply) return fail(std::move(reply).error());
+  std::string_view asked = request.subject;
+  if (const size_t calls = asked.find(kCalls); calls != std::string_view::npos) {
+    asked.remove_prefix(calls + kCalls.size());
+  }
+  return parse_answer(*reply, asked);
 }
 
 namespace {

@@ -33,21 +33,18 @@ struct Message {
 // One call of the JetStream API: "STREAM.INFO.COMMITS". The answer without its error; an error has
 // effect none, except a timeout, or a change that a leader may have heard of.
 [[nodiscard]] Result<Json> api(NatsConnection& connection, std::string_view call,
-                               const Json& request, const RequestPatience& patience = {});
-// Of a request that is written already.
-[[nodiscard]] Result<Json> ask(NatsConnection& connection, const NatsRequest& request,
-                               const RequestPatience& patience);
-[[nodiscard]] std::string api_subject(const NatsConnection& connection, std::string_view call);
+                               const Json& request);
 // The same of another JetStream domain than the connection's.
 [[nodiscard]] Result<Json> api_of(NatsConnection& connection, std::string_view domain,
-                                  std::string_view call, const Json& request,
-                                  const RequestPatience& patience = {});
+                                  std::string_view call, const Json& request);
+// The same in two halves. `ask` stores a message as well, as it is, under no expectation but those of
+// its headers.
+[[nodiscard]] NatsRequest api_request(std::string_view domain, std::string_view call,
+                                      const Json& request);
+[[nodiscard]] Result<Json> ask(NatsConnection& connection, const NatsRequest& request,
+                               const RequestPatience& patience = {});
 // The server's error code, 0 when the error is not the server's.
 [[nodiscard]] uint64_t err_code(const Error& error);
-
-// Stores a message as it is, under no expectation but those of its headers. The answer without its
-// error, as with api().
-[[nodiscard]] Result<Json> publish(NatsConnection& connection, const NatsRequest& message);
 
 // Stores a message if the subject's newest sequence is `expected` (0: has none); returns its
 // sequence once it is on disk. `conflict`, effect none: it is not. A record ("$KV.…") is sent by

@@ -79,7 +79,7 @@ Status send_chunks(NatsConnection& admin, const std::string& to,
 // What was taken before the freeze may not have been agreed on yet by the machines of the store. This
 // comes after it, through the same log, and is refused there: nothing of it stays.
 Status await_still(NatsConnection& admin, const std::string& stream) {
-  const auto answer = jetstream::publish(
+  const auto answer = jetstream::ask(
       admin, {frozen_subject(stream), "", {{"Nats-Expected-Last-Msg-Id", "none has one"}}});
   if (!answer && jetstream::err_code(answer.error()) == kWrongLastMessageId) return {};
   if (!answer) return fail(answer.error());
