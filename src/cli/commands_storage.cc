@@ -25,9 +25,9 @@ Answer promote_answer(Json document) {
     answer.text += std::format("{} messages moved and compared; no writes for {}\n",
                                number_of(object_of(document, "copied"), "messages"),
                                format_duration(number_of(document, "frozen_ms")));
-    if (const Json& silent = list_of(document, "silent"); !silent.empty()) {
-      answer.text += std::format("not heard of yet, will follow: {}\n", names_of(silent));
-    }
+  }
+  if (const Json& silent = list_of(document, "silent"); !silent.empty()) {
+    answer.text += std::format("not heard of yet, will follow: {}\n", names_of(silent));
   }
   answer.document = std::move(document);
   return answer;

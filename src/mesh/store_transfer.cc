@@ -14,6 +14,8 @@ namespace {
 
 // How long machines may take to follow; the others are named, and follow when they can.
 constexpr uint64_t kFollowMs = 30'000;
+// The same when nothing is left to move: perhaps whoever moved it died before everybody followed.
+constexpr uint64_t kFollowedMs = 10'000;
 constexpr auto kAskAgain = std::chrono::milliseconds(200);
 constexpr auto kPing = std::chrono::milliseconds(2000);
 // Then it is asked again, as long as a step may take.
@@ -194,8 +196,8 @@ void StoreTransfer::discard(Work& work) {
   (void)ask_all(work.call.next.members, kStoreDiscard, to_json(work.call));
 }
 
-void StoreTransfer::await_machines(Work& work) {
-  const uint64_t until = ports_.clock.steady_ms() + kFollowMs;
+void StoreTransfer::await_machines(Work& work, uint64_t epoch, uint64_t limit_ms) {
+  const uint64_t until = ports_.clock.steady_ms() + limit_ms;
   std::vector<const Machine*> waiting;
   for (const Machine& machine : work.roster.machines) waiting.push_back(&machine);
   while (true) {
@@ -206,8 +208,8 @@ void StoreTransfer::await_machines(Work& work) {
     const auto answers = ports_.rpc.call_all(calls, kPing);
     std::vector<const Machine*> left;
     for (size_t i = 0; i < answers.size(); ++i) {
-      const uint64_t epoch = answers[i] ? get_uint_or(*answers[i], "epoch", 0).value_or(0) : 0;
-      if (epoch < work.call.next.epoch) left.push_back(waiting[i]);
+      const uint64_t follows = answers[i] ? get_uint_or(*answers[i], "epoch", 0).value_or(0) : 0;
+      if (follows < epoch) left.push_back(waiting[i]);
     }
     waiting = std::move(left);
     if (waiting.empty() || ports_.clock.steady_ms() >= until) break;
@@ -275,6 +277,7 @@ Result<StoreReport> StoreTransfer::run(const StoreRequest& request, const Events
   }
   if (report.after.members == report.before.members) {
     report.after.epoch = epoch;
+    if (!report.preview) await_machines(work, epoch, kFollowedMs);
     return report;
   }
   if (request.preview) return report;
@@ -302,7 +305,7 @@ Result<StoreReport> StoreTransfer::move(Work& work, const std::stop_token& cance
     report.outcome = Outcome::committed;
     report.frozen_ms = decision->frozen_ms;
     note(work, Phase::flip, std::format("the store is of epoch {}", report.after.epoch));
-    await_machines(work);
+    await_machines(work, report.after.epoch, kFollowMs);
     (void)end(work.operation, work.journal, true);  // settled by whoever looks at it, if not now
     return report;
   }

@@ -80,7 +80,7 @@ class StoreTransfer {
   [[nodiscard]] Result<bool> has_moved(const Operation& operation, uint64_t epoch);
   [[nodiscard]] Result<Decision> decide(Work& work, std::string_view command);
   void discard(Work& work);
-  void await_machines(Work& work);
+  void await_machines(Work& work, uint64_t epoch, uint64_t limit_ms);
   [[nodiscard]] Status ask_all(const std::vector<StoreMember>& members, std::string_view command,
                                const Json& request);
   // Each may be asked twice: whoever does not answer is asked again until `limit`, or until another one

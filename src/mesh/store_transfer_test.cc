@@ -116,6 +116,15 @@ TEST_F(StoreTransferTest, WhereItIsWantedNothingIsAsked) {
   EXPECT_TRUE(list_operations(cluster_.records, 9).value().empty());
 }
 
+// Whoever moved it may have died before everybody followed; the same command waits for that.
+TEST_F(StoreTransferTest, WhereItIsAlreadyWhoDoesNotFollowYetIsNamed) {
+  machines_.epoch = 0;
+  const auto done = transfer().run({1, {"m1"}, false}, {}, {});
+  ASSERT_TRUE(done) << done.error().line();
+  EXPECT_EQ(done->outcome, Outcome::unchanged);
+  EXPECT_EQ(done->silent, (std::vector<std::string>{"m1", "m2", "m3"}));
+}
+
 TEST_F(StoreTransferTest, WhateverFailsBeforeTheCommitIsGivenUp) {
   for (const std::string part :
        {"store_prepare 2", "store_form 2", "store_freeze 1", "store_copy 2"}) {

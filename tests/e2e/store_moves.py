@@ -14,12 +14,13 @@ class Writer:
         self.begins_s = begins_s
         self.acknowledged, self.refused = [], []
         self.more = threading.Condition()
-        self.ended = False
+        self.ended = self.given_up = False
         self.thread = threading.Thread(target=self.write, daemon=True)
 
     def write(self):
-        number = 0
-        while not self.ended:
+        number, answer = 0, None
+        # Who was refused gives the command again, which ends what that had begun.
+        while not self.ended or (answer.code != 0 and not self.given_up):
             number += 1
             manifest = web(self.namespace, IMAGE, env={"N": str(number)}, replicas=0)
             answer = self.machine.ctl("deploy", "-f", "-", stdin=manifest)
@@ -44,6 +45,7 @@ class Writer:
     def __exit__(self, *_):
         self.ended = True
         self.thread.join(60)
+        self.given_up = True
 
     def check(self):
         """Every acknowledged commit is there, in order, exactly once."""
