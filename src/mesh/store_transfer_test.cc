@@ -105,7 +105,7 @@ TEST_F(StoreTransferTest, EveryPartInItsOrder) {
   EXPECT_EQ(newest().outcome, Outcome::committed);
 }
 
-TEST_F(StoreTransferTest, WhereItIsWantedNothingIsAsked) {
+TEST_F(StoreTransferTest, WhereItIsWantedNothingMoves) {
   const auto done = transfer().run({1, {"m1"}, false}, {}, {});
   ASSERT_TRUE(done) << done.error().line();
   EXPECT_EQ(done->outcome, Outcome::unchanged);
