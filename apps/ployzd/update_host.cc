@@ -138,7 +138,12 @@ Status UpdateHost::install(const UpdateInstall& install) {
                                install.operation.str(), now.installed, install.version,
                                socket_.string())));
   }
-  return ports_.units.ensure_started(unit::kUpdate);
+  // It may have ended before systemd was asked how it is, or been cut off: the next call finds out which.
+  Status started = ports_.units.ensure_started(unit::kUpdate);
+  if (!started && started.error().code == Code::precondition) {
+    started.error().code = Code::unavailable;
+  }
+  return started;
 }
 
 }  // namespace ployz

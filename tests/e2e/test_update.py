@@ -162,6 +162,24 @@ def test_an_updater_that_is_killed_is_begun_again(cluster, tmp_path):
     well(cluster)
 
 
+def test_an_updater_that_dies_at_its_start_is_begun_again(cluster, tmp_path):
+    second = cluster.machine(2)
+    second.sh("""mkdir -p /run/systemd/system/ployz-update.service.d
+        cat >/run/systemd/system/ployz-update.service.d/dies.conf <<'end'
+[Service]
+ExecStartPre=/bin/sh -c 'test -e /run/died || { touch /run/died; kill -KILL $$$$; }'
+end
+        systemctl daemon-reload""")
+    try:
+        done = update(cluster, "--deb", package(tmp_path, "0.2.6"), second.name)
+        assert second.sh("test -e /run/died", check=False).returncode == 0
+    finally:
+        second.sh("rm -r /run/died /run/systemd/system/ployz-update.service.d; systemctl daemon-reload")
+    assert (done.outcome, fates(done)) == ("committed", ["updated"]), done
+    assert versions(cluster)[1] == "0.2.6"
+    well(cluster)
+
+
 def test_the_coordinator_is_killed_in_the_middle_and_the_same_command_ends_it(cluster, tmp_path):
     first, second = cluster.all()
     deb = package(tmp_path, "0.2.3")
