@@ -233,7 +233,10 @@ def test_a_join_that_dies_is_continued_by_the_same_command_and_by_no_other_machi
             if line in said:
                 break
         else:
-            raise AssertionError(f"it never said {line}: {process.communicate()}")
+            out, err = process.communicate()
+            # The daemon that came back may have ended by itself what it had begun.
+            assert line == DIES_AT[-1] and json.loads(out)["outcome"] == "unchanged", (line, out, err)
+            break
         host.kill("ployzd")
         process.communicate(timeout=LIMIT_S)
         # After the last it may have been told already that all is well.
