@@ -100,19 +100,6 @@ class Container:
         self.sh(f"systemctl kill -s KILL {unit}")
         self.wait(lambda: self.pid_of(unit) not in (0, before), f"{unit} to come back")
 
-    def arm_kill(self, unit):
-        """A kill -9 of a unit's main process that comes within milliseconds of calling what this
-        returns: another `docker exec` takes longer than many a step."""
-        before = self.pid_of(unit)
-        shell = subprocess.Popen(["docker", "exec", "-i", self.container, "bash", "-c",
-                                  f"read && kill -KILL {before}"], text=True, stdin=subprocess.PIPE)
-
-        def kill():
-            shell.communicate("now\n", timeout=COMMAND_LIMIT_S)
-            assert shell.returncode == 0, (unit, before)
-            self.wait(lambda: self.pid_of(unit) not in (0, before), f"{unit} to come back")
-        return kill
-
     def pause(self):
         """All of it stands still, as a host that hangs: connections stay, nothing answers."""
         run("docker", "pause", self.container)

@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 from conftest import running
+from faults import Kill
 from lab import PREFIX, ROOT, Answer, Container, Lab, run, web
 
 IMAGE = "ployz-samples/web:1"
@@ -228,14 +229,14 @@ def test_a_join_that_dies_is_continued_by_the_same_command_and_by_no_other_machi
     host = new_host("e")
     token, wanted = create(network)
     for line in DIES_AT:
-        kill = host.arm_kill("ployzd")
-        process = host.start_join(token)
-        for said in process.stderr:
-            if line in said:
-                break
-        else:
-            raise AssertionError(f"it never said {line}: {process.communicate()}")
-        kill()
+        with Kill(host, "ployzd") as kill:
+            process = host.start_join(token)
+            for said in process.stderr:
+                if line in said:
+                    break
+            else:
+                raise AssertionError(f"it never said {line}: {process.communicate()}")
+            kill.now()
         process.communicate(timeout=LIMIT_S)
         # After the last it may have been told already that all is well.
         assert process.returncode != 0 or line == DIES_AT[-1]
