@@ -16,6 +16,7 @@
 #include "base/files.h"
 #include "base/subprocess.h"
 #include "contract/dns_query.h"
+#include "contract/free_port.h"
 #include "drivers/knot/knot_config.h"
 #include "drivers/knot/knot_dns.h"
 
@@ -53,7 +54,7 @@ inline KnotServer::KnotServer(std::string zone, std::vector<std::string> upstrea
     : zone_(std::move(zone)) {
   std::string pattern = "/tmp/ployz-knot-XXXXXX";
   folder_ = mkdtemp(pattern.data());
-  port_ = bind_free_port().number;
+  port_ = free_port();
   const auto text = knot_config_text({.listen = {std::format("127.0.0.1@{}", port_)},
                                       .zone = zone_,
                                       .folder = folder_.string(),

@@ -26,24 +26,13 @@
 #include <unistd.h>
 
 #include "base/nkey.h"
+#include "contract/free_port.h"
 #include "drivers/nats/connection.h"
 #include "drivers/nats/key_value.h"
 #include "drivers/nats/server_config.h"
 #include "drivers/nats/streams.h"
 
 namespace ployz::contract {
-
-inline uint16_t free_port() {
-  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_in address{};
-  address.sin_family = AF_INET;
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof address;
-  EXPECT_EQ(bind(fd, reinterpret_cast<sockaddr*>(&address), size), 0);
-  EXPECT_EQ(getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size), 0);
-  close(fd);
-  return ntohs(address.sin_port);
-}
 
 class NatsServer {
  public:
