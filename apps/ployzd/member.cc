@@ -73,7 +73,7 @@ class NatsMember final : public Member {
         keeper_({identity_.machine.id},
                 {records_, drivers.overlay, &users_, drivers.clock, warn, &last_seen_}),
         mesh_(identity_.machine.id, {keeper_, drivers.echo, drivers.prober, drivers.executor}),
-        store_(paths, {*connection_, rpc_, peers_, drivers.units, drivers.clock,
+        store_(paths, {*connection_, rpc_, peers_, drivers.units, drivers.clock, drivers.executor,
                        [this] { return this->identity(); },
                        [this] { return last_seen_.members(); }, drivers.removed}),
         copy_(identity_.machine.id, paths, *connection_, drivers.clock),

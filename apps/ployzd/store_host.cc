@@ -20,6 +20,7 @@ constexpr auto kServerUp = std::chrono::seconds(20);
 // For what one machine of a store restored to reach the others.
 constexpr auto kAgreed = std::chrono::seconds(45);
 constexpr auto kRetry = std::chrono::milliseconds(250);
+constexpr auto kCopyTick = std::chrono::seconds(1);  // nothing is done meanwhile
 constexpr std::string_view kEpochLine = "# store epoch ";
 
 Status not_holder(const Identity& identity) {
@@ -202,29 +203,46 @@ Status StoreHost::form(const StoreCall& call) {
   });
 }
 
+Result<CopiedStore> StoreHost::copy_stream(const std::string& stream, NatsConnection& to,
+                                           int replicas) const {
+  const auto file = paths_.store_copies() / stream;
+  std::error_code error;
+  const StreamSnapshot taken = TRY(take_snapshot(ports_.connection, stream, file));
+  const uint64_t bytes = std::filesystem::file_size(file, error);
+  TRY(restore_once(to, taken, replicas));
+  TRY(eventually(kAgreed, [&] { return check_settled(to, stream); }));
+  std::filesystem::remove(file, error);
+  // Whichever machine of either store reads may still be fetching what another one has.
+  StreamDigest was;
+  TRY(eventually(kAgreed, [&]() -> Status {
+    was = TRY(digest_stream(ports_.connection, stream));
+    const StreamDigest is = TRY(digest_stream(to, stream));
+    if (was == is) return {};
+    return fail(Code::corrupt, std::format("the copy of stream {} differs: {} messages of {}",
+                                           stream, is.messages, was.messages));
+  }));
+  return CopiedStore{was.messages, bytes};
+}
+
+// All streams at once: each waits for its machines to agree, several times, while nobody can write.
 Result<CopiedStore> StoreHost::copy(const StoreCall& call) {
   const auto to = TRY(connect_next(call));
   const int replicas = static_cast<int>(call.next.members.size());
   std::error_code error;
   std::filesystem::create_directories(paths_.store_copies(), error);
+  const std::vector<std::string> streams = all_streams();
+  std::vector<Result<CopiedStore>> copies(streams.size());
+  std::vector<std::function<void()>> tasks;
+  tasks.reserve(streams.size());
+  for (size_t n = 0; n < streams.size(); ++n) {
+    tasks.emplace_back([&, n] { copies[n] = copy_stream(streams[n], *to, replicas); });
+  }
+  ports_.executor.run_all(std::move(tasks), kCopyTick, {});
   CopiedStore copied;
-  for (const std::string& stream : all_streams()) {
-    const auto file = paths_.store_copies() / stream;
-    const StreamSnapshot taken = TRY(take_snapshot(ports_.connection, stream, file));
-    copied.bytes += std::filesystem::file_size(file, error);
-    TRY(restore_once(*to, taken, replicas));
-    TRY(eventually(kAgreed, [&] { return check_settled(*to, stream); }));
-    std::filesystem::remove(file, error);
-    // Whichever machine of either store reads may still be fetching what another one has.
-    StreamDigest was;
-    TRY(eventually(kAgreed, [&]() -> Status {
-      was = TRY(digest_stream(ports_.connection, stream));
-      const StreamDigest is = TRY(digest_stream(*to, stream));
-      if (was == is) return {};
-      return fail(Code::corrupt, std::format("the copy of stream {} differs: {} messages of {}",
-                                             stream, is.messages, was.messages));
-    }));
-    copied.messages += was.messages;
+  for (const auto& copy : copies) {
+    const CopiedStore one = TRY(copy);
+    copied.messages += one.messages;
+    copied.bytes += one.bytes;
   }
   const auto daemon = TRY(connect(identity_in(call.next), false));
   NatsKeyValue records(*daemon);

@@ -37,6 +37,7 @@ class StoreHost final : public StoreSteps {
     MachineRpc& peers;  // without the store (drivers/peer)
     Units& units;
     Clock& clock;
+    Executor& executor;
     std::function<Identity()> identity;
     std::function<RosterFile::Members()> last_seen;
     // The network has removed this machine, which ends this very object: on another thread.
@@ -80,6 +81,9 @@ class StoreHost final : public StoreSteps {
                                                                 bool as_admin) const;
   // To the server of the next epoch that was prepared here.
   [[nodiscard]] Result<std::unique_ptr<NatsConnection>> connect_next(const StoreCall& call) const;
+  // What was frozen, verified there.
+  [[nodiscard]] Result<CopiedStore> copy_stream(const std::string& stream, NatsConnection& to,
+                                                int replicas) const;
   // Until it succeeds, or has not for so long.
   [[nodiscard]] Status eventually(std::chrono::milliseconds limit,
                                   const std::function<Status()>& attempt) const;
