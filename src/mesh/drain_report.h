@@ -14,15 +14,15 @@ namespace ployz {
 // One operation of a drain, done or, of a preview, to be done.
 struct DrainStep {
   NamespaceName name_space;
-  std::vector<ServiceName> services;
-  std::vector<VolumeName> volumes;
-  std::string to;      // as in DrainMove
-  uint64_t bytes = 0;  // of the volumes when it was planned
-  std::vector<ImageCopy> images;  // copied before it, or, of a preview, to be copied
+  std::vector<ServiceName> services{};
+  std::vector<VolumeName> volumes{};
+  std::string to{};                 // as in DrainMove
+  uint64_t bytes = 0;               // of the volumes when it was planned
+  std::vector<ImageCopy> images{};  // copied before it, or, of a preview, to be copied
   std::chrono::milliseconds stops_within{0};  // as in DrainMove
   std::chrono::milliseconds ready_within{0};
   std::vector<Change> changes;
-  OperationId operation;  // empty: not run
+  OperationId operation{};  // empty: not run
   Outcome outcome = Outcome::running;
   Json measured = Json::object();  // model/measured.h
 };

@@ -44,9 +44,9 @@ struct Readiness {
   // `none`: ready as soon as it runs and stayed running for `interval`.
   enum class Kind { none, http, tcp, exec };
   Kind kind = Kind::none;
-  std::string path;                  // http: an answer below 400 is ready
-  std::string port;                  // http, tcp: a Port::name
-  std::vector<std::string> command;  // exec: exit status 0 is ready
+  std::string path{};                  // http: an answer below 400 is ready
+  std::string port{};                  // http, tcp: a Port::name
+  std::vector<std::string> command{};  // exec: exit status 0 is ready
   std::chrono::milliseconds interval{500};
   std::chrono::milliseconds timeout{2000};        // of one attempt
   std::chrono::milliseconds start_period{30000};  // not ready by then: failed

@@ -27,7 +27,7 @@ struct DrainMove {
   std::string to;        // a machine's name; empty: spread over several, or nothing comes anew
   uint64_t bytes = 0;    // of the volumes, as they are now
   Plan plan;             // as the engine would make it now
-  std::vector<ImageCopy> images;  // to be copied before, from the machine that is drained
+  std::vector<ImageCopy> images{};  // to be copied before, from the machine that is drained
   // While its writers stand still: stopping takes at most this, and being ready again this (between
   // them the last difference of the data is sent). Zero: nothing stops before its successor is ready.
   std::chrono::milliseconds stops_within{0};

@@ -17,7 +17,7 @@ struct DeployRequest {
   // false (`deploy service`): services and volumes the manifest does not name stay as they are.
   bool whole_namespace = true;
   // Decides what becomes of the data when the manifest is simply an earlier one (product.md, Rollback).
-  std::optional<RollbackData> state;
+  std::optional<RollbackData> state{};
 };
 
 struct NamespaceRmRequest {
