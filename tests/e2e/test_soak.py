@@ -17,16 +17,20 @@ SECONDS = int(os.environ.get("PLOYZ_SOAK_SECONDS", "300"))
 MOVES = int(os.environ.get("PLOYZ_SOAK_MOVES", "0"))  # 0: as many as the seconds allow
 SEED = int(os.environ.get("PLOYZ_SOAK_SEED", "0")) or random.randrange(1, 1 << 32)
 UNITS = ["ployzd", "ployz-nats ployz-nats-b"]
+LONGEST_MOVE_S = 4  # of those that nobody disturbs
 LONGEST_FREEZE_S = 150  # two minutes without a decision end it; then it takes writes again
 
 
 class Kills:
-    """kill -9 of some daemons and NATS servers, at moments of their own."""
+    """kill -9 of some daemons and NATS servers, at moments of their own; what the move does not last
+    until is not done, or counted."""
 
     def __init__(self, cluster, rng):
         self.planned = []
+        self.done = 0
         for _ in range(rng.choice([0, 0, 1, 1, 1, 2])):
-            self.planned.append((rng.uniform(0, 6), rng.choice(cluster.all()), rng.choice(UNITS)))
+            self.planned.append((rng.uniform(0, LONGEST_MOVE_S), rng.choice(cluster.all()),
+                                 rng.choice(UNITS)))
         self.enough = threading.Event()
         self.thread = threading.Thread(target=self.kill, daemon=True)
 
@@ -36,6 +40,7 @@ class Kills:
             if self.enough.wait(max(0, begun + moment - time.monotonic())):
                 return
             machine.sh(f"systemctl kill -s KILL {unit}", check=False)
+            self.done += 1
 
     def __enter__(self):
         self.thread.start()
@@ -85,7 +90,7 @@ def test_no_acknowledged_write_is_lost(moving):
     rng = random.Random(SEED)
     assert cluster.deploy(web("served", IMAGE, replicas=3)).code == 0
     writers = [Writer(cluster, machine, f"writes-{n}") for n, machine in enumerate(cluster.all())]
-    ended = collections.Counter()
+    ended, reasons = collections.Counter(), collections.Counter()
     killed = 0
     begun = time.monotonic()
     with (cluster.load("served.example.com", connections=2, rate=100, through=cluster.all()) as load,
@@ -95,16 +100,20 @@ def test_no_acknowledged_write_is_lost(moving):
         while (sum(ended.values()) < MOVES) if MOVES else (time.monotonic() - begun < SECONDS):
             coordinator, place = next_move(cluster, rng)
             with Kills(cluster, rng) as kills:
-                killed += len(kills.planned)
                 moved = coordinator.ctl("machine", "storage", "promote", "--replicas", *place)
+            killed += kills.done
             settle(cluster, rng)
             ended[moved.outcome if moved.code == 0 else moved.error["code"]] += 1
+            if moved.code != 0:
+                reasons[moved.error["message"]] += 1
             for writer in writers:
                 writer.go_on(1, LONGEST_FREEZE_S)
     took = time.monotonic() - begun
     acknowledged = sum(len(writer.acknowledged) for writer in writers)
     print(f"{sum(ended.values())} moves {dict(ended)}, {killed} kills, {acknowledged} acknowledged "
           f"commits, {load.report['requests']} requests in {took:.0f} s")
+    for reason, count in reasons.most_common():
+        print(f"{count} times: {reason}")
     for writer in writers:
         writer.check()
     assert load.report["requests"] > 0 and load.report["failed"] == 0, load.report

@@ -73,4 +73,14 @@ bool nobody_listens(const Error& error) {
   return error.code == Code::unavailable && error.message.starts_with(kNobodyListens);
 }
 
+Result<std::string> restore_subject(const Json& answer) {
+  auto subject = get_string(answer, "deliver_subject");
+  if (subject) return subject;
+  if (!answer.contains("config")) {
+    return fail(Code::corrupt, "the store does not say where a copy goes");
+  }
+  return fail(Code::unavailable, "the machine that was to take the copy ended before it came",
+              "give the command again");
+}
+
 }  // namespace ployz

@@ -52,5 +52,19 @@ TEST(AnswersTest, NobodyThereIsSaidInWords) {
   EXPECT_TRUE(understood(saying("{}"), "ployz.commit.shop"));
 }
 
+TEST(AnswersTest, ARestoreGoesWhereItIsTold) {
+  const auto told = restore_subject(Json{{"deliver_subject", "$JS.SNAPSHOT.RESTORE.COMMITS.x"}});
+  ASSERT_TRUE(told);
+  EXPECT_EQ(*told, "$JS.SNAPSHOT.RESTORE.COMMITS.x");
+  // Of a stream that was made instead.
+  const auto made = restore_subject(Json{{"config", {{"name", "COMMITS"}}}, {"did_create", true}});
+  ASSERT_FALSE(made);
+  EXPECT_EQ(made.error().code, Code::unavailable);
+  EXPECT_EQ(made.error().hint, "give the command again");
+  const auto garbage = restore_subject(Json{{"deliver_subject", 1}});
+  ASSERT_FALSE(garbage);
+  EXPECT_EQ(garbage.error().code, Code::corrupt);
+}
+
 }  // namespace
 }  // namespace ployz

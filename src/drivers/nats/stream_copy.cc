@@ -5,6 +5,7 @@
 #include <fstream>
 
 #include "base/digest.h"
+#include "drivers/nats/answers.h"
 #include "drivers/nats/feed.h"
 #include "drivers/nats/jetstream.h"
 #include "drivers/nats/mailbox.h"
@@ -115,10 +116,9 @@ Result<StreamSnapshot> take_snapshot(NatsConnection& connection, const std::stri
 Status restore_stream(NatsConnection& admin, const StreamSnapshot& snapshot, int replicas) {
   const Json request{{"config", TRY(writable_config(snapshot.stream, replicas))},
                      {"state", snapshot.state}};
-  auto begun = jetstream::api(admin, "STREAM.RESTORE." + snapshot.stream, request);
-  if (!begun) return fail(std::move(begun).error().at("restoring stream " + snapshot.stream));
-  const std::string to = TRY(get_string(*begun, "deliver_subject"));
-  Status sent = send_chunks(admin, to, snapshot.file);
+  const auto to =
+      jetstream::api(admin, "STREAM.RESTORE." + snapshot.stream, request).and_then(restore_subject);
+  Status sent = to ? send_chunks(admin, *to, snapshot.file) : fail(to.error());
   if (!sent) return fail(std::move(sent).error().at("restoring stream " + snapshot.stream));
   return {};
 }
