@@ -32,7 +32,8 @@ namespace ployz {
 
 // Where the bytes of a restored stream go, of the answer to STREAM.RESTORE. The machine that leads the new
 // stream takes them; when it dies first, the next leader answers as if an empty stream had been asked for
-// (nats-server 2.10.27, one of 230 moves with kills): `unavailable`. `corrupt`: neither.
+// (processStreamLeaderChange of nats-server 2.10; one of 230 moves with kills met it): `unavailable`.
+// `corrupt`: neither.
 [[nodiscard]] Result<std::string> restore_subject(const Json& answer);
 
 }  // namespace ployz
