@@ -11,13 +11,14 @@ namespace {
 constexpr std::string_view kNoLeader = R"("err_code":10008)";
 constexpr size_t kLongestRefusal = 400;
 constexpr std::string_view kNobodyListens = "nobody listens on";
+constexpr std::string_view kNoAnswer = "no answer";
 
 // What an operator reads when JetStream is away, instead of the subject that was asked: that stays
 // in the context. Without a connection of our own the error says so already.
 Error told_of_store(Error error, std::string_view subject) {
   if (!asks_store(subject) || (error.code != Code::timeout && error.code != Code::unavailable))
     return error;
-  if (error.code == Code::timeout)
+  if (error.message.starts_with(kNoAnswer))
     error.message = "the store gave " + error.message;
   else if (nobody_listens(error))
     error.message = "the store cannot be reached";
@@ -55,7 +56,7 @@ Error no_leader(const std::string& subject) {
 }
 
 Error no_answer(std::chrono::milliseconds limit) {
-  return {Code::timeout, Effect::unknown, std::format("no answer within {} ms", limit.count()), {}, {}};
+  return {Code::timeout, Effect::unknown, std::format("{} within {} ms", kNoAnswer, limit.count()), {}, {}};
 }
 
 Result<NatsMessage> understood(Result<NatsMessage> reply, const std::string& subject) {

@@ -52,6 +52,14 @@ TEST(AnswersTest, NobodyThereIsSaidInWords) {
   EXPECT_TRUE(understood(saying("{}"), "ployz.commit.shop"));
 }
 
+TEST(AnswersTest, WhyThereIsNoAnswerIsSaidAsItIs) {
+  const Result<NatsMessage> late = fail(no_answer(std::chrono::milliseconds(5000)));
+  EXPECT_EQ(understood(late, "ployz.commit.shop").error().message,
+            "the store gave no answer within 5000 ms");
+  const Result<NatsMessage> lost = fail(Code::timeout, "the connection was lost", "", Effect::unknown);
+  EXPECT_EQ(understood(lost, "ployz.commit.shop").error().message, "the connection was lost");
+}
+
 TEST(AnswersTest, ARestoreGoesWhereItIsTold) {
   const auto told = restore_subject(Json{{"deliver_subject", "$JS.SNAPSHOT.RESTORE.COMMITS.x"}});
   ASSERT_TRUE(told);
