@@ -2,6 +2,9 @@
 // child process with the configuration Ployz writes and only its own machine's users.
 #pragma once
 
+#include <arpa/inet.h>
+#include <sys/socket.h>
+
 #include "contract/nats_server.h"
 
 namespace ployz::contract {
