@@ -17,20 +17,18 @@ SECONDS = int(os.environ.get("PLOYZ_SOAK_SECONDS", "300"))
 MOVES = int(os.environ.get("PLOYZ_SOAK_MOVES", "0"))  # 0: as many as the seconds allow
 SEED = int(os.environ.get("PLOYZ_SOAK_SEED", "0")) or random.randrange(1, 1 << 32)
 UNITS = ["ployzd", "ployz-nats ployz-nats-b"]
-LONGEST_MOVE_S = 4  # of those that nobody disturbs
 LONGEST_FREEZE_S = 150  # two minutes without a decision end it; then it takes writes again
 
 
 class Kills:
-    """kill -9 of some daemons and NATS servers, at moments of their own; what the move does not last
-    until is not done, or counted."""
+    """kill -9 of some daemons and NATS servers, at moments of their own. One that the move does
+    not last until is neither done nor counted."""
 
     def __init__(self, cluster, rng):
         self.planned = []
         self.done = 0
         for _ in range(rng.choice([0, 0, 1, 1, 1, 2])):
-            self.planned.append((rng.uniform(0, LONGEST_MOVE_S), rng.choice(cluster.all()),
-                                 rng.choice(UNITS)))
+            self.planned.append((rng.uniform(0, 6), rng.choice(cluster.all()), rng.choice(UNITS)))
         self.enough = threading.Event()
         self.thread = threading.Thread(target=self.kill, daemon=True)
 
